@@ -1,0 +1,110 @@
+"""Configs without code: a layer's config is its constructor's arguments, each read from the attribute of that name."""
+
+import inspect
+
+from torchkeras_lite import activations
+from torchkeras_lite.base import serialization
+from torchkeras_lite.base.checks import describe
+
+BASE_ARGUMENTS = ("name", "trainable", "dtype", "activity_regularizer", "autocast", "self")
+_NAMED = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.KEYWORD_ONLY,
+)
+_MISSING = object()
+
+
+def configured_class(cls, method, base):
+    """Return the class whose constructor arguments the automatic config of `cls` must hold.
+
+    Where a class overrides `get_config` and calls `super().get_config()`, that is the next class above it.
+    """
+    mro = [c for c in cls.__mro__ if issubclass(c, base)]
+    overriding = [i for i, c in enumerate(mro) if method in c.__dict__ and c is not base]
+    return mro[overriding[-1] + 1] if overriding else cls
+
+
+def constructor_arguments(cls):
+    """Return the names of the constructor's own arguments, without those of the base."""
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    return [p.name for p in parameters if p.kind in _NAMED and p.name not in BASE_ARGUMENTS]
+
+
+def given_arguments(instance, arguments):
+    """Return the constructor arguments of `instance` by name, as they were given (or their defaults)."""
+    args, kwargs = arguments
+    signature = inspect.signature(type(instance).__init__)
+    try:
+        bound = signature.bind(instance, *args, **kwargs)
+    except TypeError:
+        return dict(kwargs)
+    bound.apply_defaults()
+    named = dict(bound.arguments)
+    for parameter in signature.parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            named |= named.pop(parameter.name, {})
+    return named
+
+
+def serialize_argument(value, name=""):
+    """Return the plain form of one argument; activations are written by their bare name, as Keras does."""
+    if name.endswith("activation") and callable(value) and not hasattr(value, "get_config"):
+        return activations.serialize(value)
+    return serialization.serialize_keras_object(value)
+
+
+def read_config(instance, cls, given):
+    """Return the constructor arguments of `cls` as plain values, from the attributes of `instance`.
+
+    Args:
+        instance: The object.
+        cls: The class whose arguments are wanted.
+        given: What the constructor was given, for arguments that are no attributes.
+
+    Raises:
+        TypeError: an argument that is kept nowhere, or that cannot be written.
+    """
+    config = {}
+    for name in constructor_arguments(cls):
+        value = instance.__dict__.get(name, _MISSING)
+        if value is _MISSING:
+            value = instance._modules.get(name, _MISSING)
+        if value is _MISSING and name in given:
+            value = given[name]
+        if value is _MISSING:
+            value = getattr(instance, name, _MISSING)
+        if value is _MISSING:
+            raise TypeError(
+                f"{describe(instance)}: the constructor argument `{name}` is kept in no attribute. Keep it as "
+                f"`self.{name}`, or override `get_config()`."
+            )
+        try:
+            config[name] = serialize_argument(value, name)
+        except TypeError as error:
+            raise TypeError(
+                f"{describe(instance)}: the constructor argument `{name}` cannot be written to a config: {error} "
+                "Override `get_config()` and `from_config()`."
+            ) from error
+    return config
+
+
+def looks_serialized(value):
+    """Whether `value` is a config that stands for an object."""
+    return isinstance(value, dict) and "class_name" in value and "config" in value
+
+
+def read_arguments(config):
+    """Return a config's values with the objects in it made; other values stay."""
+    return {
+        key: serialization.deserialize_keras_object(value) if _holds_objects(value) else value
+        for key, value in config.items()
+    }
+
+
+def _holds_objects(value):
+    if looks_serialized(value):
+        return True
+    if isinstance(value, dict):
+        return any(map(_holds_objects, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(_holds_objects, value))

@@ -1,0 +1,83 @@
+"""Building: declared weights are made, initialized and viewed, once the sizes of the input are known."""
+
+import torch
+from torch import nn
+
+from torchkeras_lite.base import dtypes
+from torchkeras_lite.base.naming import current_path
+from torchkeras_lite.engine.weights import Weight, WeightInfo
+
+MODE_DEPENDENT = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase)
+
+
+def draw(initializer, shape, dtype, device):
+    """Return a new tensor of values from `initializer`, a callable of Keras's kind, on `device`.
+
+    Raises:
+        ValueError: it returned values of another shape.
+    """
+    dtype = dtypes.torch_dtype(dtype)
+    try:
+        value = initializer(shape, dtype=dtypes.standardize_dtype(dtype), device=device)
+    except TypeError:
+        value = initializer(shape, dtype=dtypes.standardize_dtype(dtype))
+    value = torch.as_tensor(value).to(device=device, dtype=dtype).detach()
+    if tuple(value.shape) != tuple(shape):
+        raise ValueError(
+            f"Initializer {initializer!r} returned values of shape {tuple(value.shape)} for a weight of shape "
+            f"{tuple(shape)}."
+        )
+    return value
+
+
+def make_declared_weights(layer, device):
+    """Give every weight that `layer.weight_specs` declares its initial values and its view `layer.<name>`.
+
+    The torch modules were made on the meta device, so nothing was drawn twice; here their tensors become real.
+    """
+    path = current_path()
+    for spec in layer.weight_specs:
+        module, _, attribute = spec.at.rpartition(".")
+        owner = (
+            layer.get_submodule(module) if hasattr(layer, module.partition(".")[0]) or not module else None
+        )
+        tensor = getattr(owner, attribute, None) if owner is not None else None
+        if tensor is None:
+            layer.__dict__[spec.name] = None
+            continue
+        info = WeightInfo(
+            name=spec.name,
+            path=f"{path}/{spec.name}",
+            initializer=getattr(layer, f"{spec.name}_initializer", None),
+            regularizer=getattr(layer, f"{spec.name}_regularizer", None),
+            constraint=getattr(layer, f"{spec.name}_constraint", None),
+            trainable=spec.trainable,
+        )
+        dtype = layer.variable_dtype
+        values = draw(info.initializer, tuple(spec.to_keras(tensor).shape), dtype, device)
+        stored = spec.from_keras(values).contiguous(memory_format=spec.memory_format)
+        _store(owner, attribute, stored, spec.trainable)
+        layer.declare(Weight(layer, spec, info))
+    _fill_the_rest(layer, device)
+
+
+def _store(owner, attribute, values, trainable):
+    if attribute in owner._parameters:
+        owner._parameters[attribute] = nn.Parameter(values, requires_grad=trainable)
+    else:
+        owner._buffers[attribute] = values
+
+
+def _fill_the_rest(layer, device):
+    """Tensors that no weight stands for (the second bias of `nn.LSTM`) are zeros that nothing trains."""
+    for module in layer.modules():
+        for tensors in (module._parameters, module._buffers):
+            for name, tensor in tensors.items():
+                if tensor is not None and tensor.is_meta and device.type != "meta":
+                    values = torch.zeros(tensor.shape, dtype=tensor.dtype, device=device)
+                    _store(module, name, values, False)
+
+
+def depends_on_mode(layer):
+    """Whether plain torch modules in `layer` behave differently in training."""
+    return any(isinstance(module, MODE_DEPENDENT) for module in layer.modules())

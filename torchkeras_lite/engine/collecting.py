@@ -1,0 +1,220 @@
+"""What a tree of layers holds: weights in Keras's order, losses of the last call, symbolic calls."""
+
+import torch
+
+from torchkeras_lite.base import nested
+from torchkeras_lite.base.checks import describe
+from torchkeras_lite.engine import shapes, tracking
+from torchkeras_lite.engine.weights import Weight, WeightInfo, WeightSpec, set_trainable_tensor
+
+# Grows when a layer adds a loss in a call for the first time; layers then look again whether one is inside them.
+_adders = {"version": 0}
+
+
+def is_layer(module):
+    """Whether `module` keeps weights Keras's way."""
+    return "_keras" in module.__dict__
+
+
+def sublayers(module):
+    """Return the layers directly inside `module`, in order, looking through containers and plain torch modules."""
+    found = []
+    for child in module._modules.values():
+        if child is None:
+            continue
+        found += [child] if is_layer(child) else sublayers(child)
+    return found
+
+
+def all_layers(layer):
+    """Return `layer` and all layers inside, each once, outer ones first."""
+    found, seen = [], set()
+
+    def visit(one):
+        if id(one) not in seen:
+            seen.add(id(one))
+            found.append(one)
+            for inner in sublayers(one):
+                visit(inner)
+
+    visit(layer)
+    return found
+
+
+def weights(layer):
+    """Return the `Weight`s of `layer` and the layers inside, each stored tensor once, in Keras's order."""
+    found, seen = [], set()
+    _visit(layer, found, seen)
+    return found
+
+
+def _visit(layer, found, seen):
+    if layer._containers:
+        tracking.register_members(layer, layer._containers)
+    own = [*layer._declared.values()]
+    for key, info in layer._added.items():
+        own.append(_view(layer, layer, key, info))
+    added = layer._added
+    for key in (*layer._parameters, *layer._buffers):
+        if key not in added and key not in layer._non_persistent_buffers_set:
+            own.append(_view(layer, layer, key, None))
+    own = [w for w in own if w.tensor is not None]
+    own.sort(key=lambda w: not w.born_trainable)
+    _take(own, found, seen)
+    governed = {spec.at.partition(".")[0] for spec in layer.weight_specs if "." in spec.at}
+    for name, child in layer._modules.items():
+        if child is not None and name not in governed:
+            _visit_child(layer, child, name, found, seen)
+
+
+def _visit_child(layer, module, path, found, seen):
+    if is_layer(module):
+        _visit(module, found, seen)
+        return
+    keys = [k for k in (*module._parameters, *module._buffers) if k not in module._non_persistent_buffers_set]
+    _take([_view(layer, module, key, None, path) for key in keys], found, seen)
+    for name, child in module._modules.items():
+        if child is not None:
+            _visit_child(layer, child, f"{path}/{name}", found, seen)
+
+
+def _take(candidates, found, seen):
+    for weight in candidates:
+        tensor = weight.tensor
+        if tensor is not None and id(tensor) not in seen:
+            seen.add(id(tensor))
+            found.append(weight)
+
+
+def _view(layer, owner, key, info, path=None):
+    """Return the one view of a tensor that `owner` keeps under `key`."""
+    views = layer._views
+    at = (id(owner), key)
+    view = views.get(at)
+    if view is None or view.owner is not owner:
+        if info is None:
+            inner = f"{path}/{key}" if path else key
+            info = WeightInfo(key, f"{layer.path}/{inner}", trainable=key in owner._parameters)
+        view = views[at] = Weight(owner, WeightSpec(info.name, key), info)
+    return view
+
+
+def set_weights(layer, values):
+    """Overwrite all weights of `layer`; everything is checked before anything changes."""
+    own = weights(layer)
+    values = list(values)
+    if len(values) != len(own):
+        raise ValueError(
+            f"You called `set_weights(weights)` on layer '{layer.name}' with a weight list of length {len(values)}, but the "
+            f"layer was expecting {len(own)} weights."
+            + ("" if getattr(layer, "built", True) else " It is not built yet: call it on data first.")
+        )
+    for weight, value in zip(own, values, strict=True):
+        shape = tuple(getattr(value, "shape", None) or torch.as_tensor(value).shape)
+        if shape != weight.shape:
+            raise ValueError(
+                f"Layer '{layer.name}' weight shape {weight.shape} is not compatible with provided weight shape {shape} "
+                f"(weight '{weight.path}'). Pass arrays in the order and shapes of `get_weights()`."
+            )
+    for weight, value in zip(own, values, strict=True):
+        weight.assign(value)
+
+
+def set_trainable(layer, value):
+    """Set `trainable` in all layers inside and `requires_grad` of all their tensors that were made to be trained."""
+    for one in all_layers(layer):
+        one.__dict__["_trainable"] = value
+    for weight in weights(layer):
+        if not value or weight.born_trainable:
+            set_trainable_tensor(weight.tensor, value)
+
+
+def loss_version():
+    """Return a number that grows whenever a further layer of the process begins to add losses in its calls."""
+    return _adders["version"]
+
+
+def adds_losses(layer):
+    """Whether `layer`, or a layer inside, has ever added a loss in a call."""
+    return any(one._adds_losses for one in all_layers(layer))
+
+
+def add_losses(layer, loss):
+    """Keep the loss (or losses) of a forward pass with the layer that computed them."""
+    if shapes.is_probing():
+        return
+    for one in nested.flatten(loss):
+        if callable(one):
+            one = one()
+        if not isinstance(one, torch.Tensor):
+            one = torch.as_tensor(one)
+        if one.ndim:
+            raise ValueError(
+                f"{describe(layer)}: `add_loss` takes scalars, got a tensor of shape {tuple(one.shape)}. Take its mean or sum "
+                "first."
+            )
+        if not layer._adds_losses:
+            layer.__dict__["_adds_losses"] = True
+            _adders["version"] += 1
+        layer._call_losses.append(one)
+
+
+def clear_call_losses(layer):
+    """Forget the losses of earlier forward passes, in `layer` and all layers inside."""
+    for one in all_layers(layer):
+        one._call_losses.clear()
+
+
+def call_losses(layer):
+    """Return the losses that layers added in the last forward pass."""
+    return [loss for one in all_layers(layer) for loss in one._call_losses]
+
+
+def losses(layer):
+    """Return the losses of the last forward pass, then those of the weights' regularizers."""
+    found = call_losses(layer)
+    for weight in weights(layer):
+        if weight.regularizer is not None and weight.trainable:
+            found.append(weight.regularizer(weight.value))
+    return found
+
+
+def regularized_weights(layer):
+    """Return the trainable weights that have a regularizer."""
+    return [w for w in weights(layer) if w.regularizer is not None and w.trainable]
+
+
+def only_call(layer, what):
+    """Return the first symbolic call of `layer`.
+
+    Raises:
+        AttributeError: it was never called on a symbolic tensor.
+    """
+    if not layer._calls:
+        raise AttributeError(
+            f"{describe(layer)} has never been called on a symbolic tensor and thus has no defined {what}. Call it on an "
+            "`Input`, or call the layer on data and look at `input_shape` and `output_shape`."
+        )
+    return layer._calls[0]
+
+
+def built_shape(layer):
+    """Return the shape `layer` was built with, its batch size unknown.
+
+    Raises:
+        AttributeError: it is not built.
+    """
+    config = layer.get_build_config()
+    if not config or "input_shape" not in config:
+        raise AttributeError(
+            f"{describe(layer)} is not built, so its input shape is unknown. Call it on data first."
+        )
+    return _without_batch(config["input_shape"])
+
+
+def _without_batch(shape):
+    if isinstance(shape, dict):
+        return {key: _without_batch(value) for key, value in shape.items()}
+    if shape and not isinstance(shape[0], (int, type(None))):
+        return type(shape)(_without_batch(part) for part in shape)
+    return (None, *shape[1:])

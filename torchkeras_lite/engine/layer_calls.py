@@ -1,0 +1,444 @@
+"""How a layer is called: built when need be, inputs checked, masks and mode handed on; and how symbolic calls are recorded."""
+
+import contextlib
+import copy
+import threading
+import warnings
+
+import numpy as np
+import torch
+from torch import nn
+
+from torchkeras_lite.base import naming, nested
+from torchkeras_lite.base.checks import describe
+from torchkeras_lite.base.device import build_on, default_device
+from torchkeras_lite.engine import building, collecting, shapes, tracking
+from torchkeras_lite.engine.call_signature import CallSignature
+from torchkeras_lite.engine.input_spec import InputSpec, check_inputs
+from torchkeras_lite.engine.keras_tensor import Call, KerasTensor, any_symbolic, record_inside_module
+from torchkeras_lite.engine.layer_state import LayerState
+from torchkeras_lite.engine.masking import attach_mask, get_mask
+from torchkeras_lite.engine.shapes import TensorSpec
+
+_depth = threading.local()
+
+
+class LayerCalls(LayerState):
+    """Calling and building. See `Layer`."""
+
+    watches_mode = True
+    clears_losses = False
+
+    def compute_mask(self, inputs, previous_mask):
+        """Return the mask of the outputs; by default the one of the inputs."""
+        return previous_mask
+
+    def compute_output_shape(self, *args, **kwargs):
+        """Return the output shape for input shapes (tuples with `None`, nested as the inputs are), without computing."""
+        specs = self._infer_from_shapes(args, kwargs)
+        return nested.map_structure(lambda spec: spec.shape, specs)
+
+    def compute_output_spec(self, *args, **kwargs):
+        """Return symbolic outputs (`KerasTensor`) for symbolic inputs, without recording a call."""
+        specs = self._output_specs(args, kwargs)
+        return nested.map_structure(lambda spec: KerasTensor(spec.shape, spec.dtype), specs)
+
+    # ---------------------------------------------------------------- calling
+
+    def __call__(self, *args, **kwargs):
+        """Build the layer if need be, check the inputs, and compute.
+
+        Args:
+            *args, **kwargs: Those of `call`: torch tensors, NumPy arrays or symbolic tensors, alone or nested. `training`
+                and `mask` are taken by every layer.
+
+        Raises:
+            ValueError: inputs of a rank, size or structure that the layer does not accept.
+        """
+        if self._fast and not kwargs and len(args) == 1:
+            inputs = args[0]
+            if (
+                type(inputs) is torch.Tensor
+                and (inputs.dtype is self._compute or not inputs.dtype.is_floating_point)
+                and (self.input_spec is None or self.input_spec.accepts(inputs.shape))
+                and not hasattr(inputs, "_keras_mask")
+                and self._loss_version == collecting._adders["version"]
+            ):
+                return nn.Module._wrapped_call_impl(self, inputs)
+        return self._call_generally(args, kwargs)
+
+    def _call_generally(self, args, kwargs):
+        if any_symbolic((args, kwargs)):
+            return self._call_symbolically(args, kwargs)
+        args, kwargs, training = self._standardize(args, kwargs)
+        if torch.compiler.is_compiling() and self._called:
+            if self.clears_losses and self._holds_losses:
+                collecting.clear_call_losses(self)
+            return self._call_plainly(args, kwargs, training)
+        outermost = not getattr(_depth, "value", 0)
+        _depth.value = getattr(_depth, "value", 0) + 1
+        try:
+            if self._loss_version != collecting.loss_version():
+                self.__dict__.update(
+                    _loss_version=collecting.loss_version(), _holds_losses=collecting.adds_losses(self)
+                )
+                self._choose_path()
+            if outermost and self._holds_losses:
+                collecting.clear_call_losses(self)
+            first = not self._called
+            if not self.built:
+                self._build_for(args, kwargs)
+            scope = naming.name_scope(self.name) if first and not self._building else contextlib.nullcontext()
+            with scope, self._autocast_scope(args):
+                outputs = self._call_plainly(args, kwargs, training)
+            if first:
+                self._finish_first_call()
+            if not self._mode_was_set and self._watches_mode:
+                self._watch_backward(outputs)
+            return outputs
+        finally:
+            _depth.value -= 1
+
+    def _call_plainly(self, args, kwargs, training):
+        """Check the inputs and compute: what is left of a call once the layer is built, and all that torch compiles."""
+        self._check_inputs(args, kwargs)
+        masks = self._fill_masks(args, kwargs)
+        if training is None or bool(training) == self.training:
+            if training is not None:
+                self.__dict__["_mode_was_set"] = True
+            outputs = self._run(args, kwargs)
+        else:
+            before = self._set_mode(bool(training))
+            try:
+                outputs = self._run(args, kwargs)
+            finally:
+                for module, mode in before:
+                    module.training = mode
+        if self.activity_regularizer is not None and not shapes.is_probing():
+            for output in nested.flatten(outputs):
+                self.add_loss(self.activity_regularizer(output) / max(output.shape[0], 1))
+        self._leave_masks(args, kwargs, masks, outputs)
+        return outputs
+
+    def _set_mode(self, training):
+        """Put the whole layer in a mode, and return the modules with the modes they had."""
+        before = [(module, module.training) for module in self.modules()]
+        self.train(training)
+        return before
+
+    def _run(self, args, kwargs):
+        if shapes.is_probing() and _on_meta(args) and not self._is_on_meta():
+            return shapes.run_on_meta(self, args, kwargs)
+        return super().__call__(*args, **kwargs)
+
+    def _is_on_meta(self):
+        tensor = next((t for tensors in (self.parameters(), self.buffers()) for t in tensors), None)
+        return tensor is None or tensor.is_meta
+
+    def _standardize(self, args, kwargs):
+        """Arrays become tensors on the layer's device, floats get the computation's dtype, `training` is taken out."""
+        signature = self._call_signature
+        training = None
+        if "training" in kwargs:
+            training = kwargs["training"]
+            kwargs = {key: value for key, value in kwargs.items() if key != "training"}
+        elif signature.training_index is not None and len(args) > signature.training_index:
+            training = args[signature.training_index]
+            args = args[: signature.training_index] + (None,) * (len(args) > signature.training_index + 1)
+        if "mask" in kwargs and not (signature.takes_any or "mask" in signature.keywords):
+            mask = kwargs["mask"]
+            kwargs = {key: value for key, value in kwargs.items() if key != "mask"}
+            nested.map_structure(attach_mask, args[0], mask) if mask is not None else None
+        first = signature.first_argument(args, kwargs)
+        if isinstance(first, (str, LayerCalls)) or (first is None and (args or kwargs)):
+            raise ValueError(
+                f"{describe(self)}: inputs to a layer should be tensors, got {first!r} of type {type(first).__name__}. "
+                "Call it on a tensor, an array or the result of another layer."
+            )
+        args, kwargs = nested.map_structure(self._standardize_leaf, (tuple(args), kwargs))
+        return args, kwargs, training
+
+    def _standardize_leaf(self, leaf):
+        if isinstance(leaf, np.ndarray):
+            leaf = torch.as_tensor(leaf, device=self._own_device())
+        if (
+            isinstance(leaf, torch.Tensor)
+            and self.autocast
+            and leaf.dtype is not self._compute
+            and leaf.dtype.is_floating_point
+        ):
+            cast = leaf.to(self._compute)
+            return attach_mask(cast, get_mask(leaf))
+        return leaf
+
+    def _own_device(self):
+        tensor = next(self.parameters(), None)
+        if tensor is None:
+            tensor = next(self.buffers(), None)
+        return tensor.device if tensor is not None else self._device or default_device()
+
+    def _build_for(self, args, kwargs):
+        """Build from the arguments of a call. A layer built by a real tensor takes that tensor's device."""
+        given = self._call_signature.bind(args, kwargs)
+        tensor = next((t for t in nested.flatten((args, kwargs)) if isinstance(t, torch.Tensor)), None)
+        device = default_device() if tensor is None or tensor.is_meta else tensor.device
+        with build_on(self._device or device):
+            self.build(**self._build_shapes(given)) if self._wants_shapes else self.build()
+
+    @property
+    def _wants_shapes(self):
+        return bool(CallSignature(type(self).build).keywords)
+
+    def _build_shapes(self, given):
+        """Match shapes to the parameters of `build`: `<argument>_shape`, or the first argument's for a single one."""
+        wanted = CallSignature(type(self).build)
+        names = wanted.names or ["input_shape"]
+        found = {}
+        for name in names:
+            argument = name.removesuffix("_shape").removesuffix("_shapes")
+            if argument in given and given[argument] is not None:
+                found[name] = nested.map_structure(_shape_of, given[argument])
+        first = given.get(self._call_signature.first, next(iter(given.values()), None))
+        if names[0] not in found and first is not None:
+            found[names[0]] = nested.map_structure(_shape_of, first)
+        if not wanted.names:  # the base's `build(*input_shapes)`
+            return {}
+        return found
+
+    def _check_inputs(self, args, kwargs):
+        if self.input_spec is not None:
+            first = self._call_signature.first_argument(args, kwargs)
+            tensors = nested.flatten(first)
+            if all(isinstance(t, (torch.Tensor, KerasTensor, type(None))) for t in tensors):
+                check_inputs(self, self.input_spec, first)
+
+    def _fill_masks(self, args, kwargs):
+        """Hand the masks that travel with the arguments to `call`, where it takes them; return the first argument's."""
+        signature = self._call_signature
+        given = signature.bind(args, kwargs)
+        for name, mask_name in signature.masks.items():
+            value = given.get(name)
+            if value is not None and given.get(mask_name) is None:
+                mask = _masks_of(value)
+                if mask is not None:
+                    kwargs[mask_name] = mask
+        mask_name = signature.masks.get(signature.first)
+        if mask_name and (mask_name in kwargs or given.get(mask_name) is not None):
+            return kwargs.get(mask_name, given.get(mask_name))
+        return _masks_of(signature.first_argument(args, kwargs))
+
+    def _leave_masks(self, args, kwargs, masks, outputs):
+        """Let the mask of the outputs travel with them, or tell that it ends here."""
+        makes_masks = type(self).compute_mask is not LayerCalls.compute_mask
+        if self.supports_masking and (masks is not None or makes_masks):
+            computed = self.compute_mask(self._call_signature.first_argument(args, kwargs), masks)
+            flat = nested.flatten(outputs)
+            found = (
+                nested.flatten(computed) if isinstance(computed, (list, tuple)) else [computed] * len(flat)
+            )
+            for output, mask in zip(flat, found, strict=False):
+                if mask is not None and getattr(output, "_keras_mask", None) is None:
+                    attach_mask(output, mask)
+        elif masks is not None and not makes_masks and self._masks_end_here():
+            warnings.warn(
+                f"Layer '{self.name}' (of type {type(self).__name__}) was passed an input with a mask attached to it. "
+                "However, this layer does not support masking and will therefore destroy the mask information. "
+                "Downstream layers will not see the mask.",
+                stacklevel=2,
+            )
+
+    def _masks_end_here(self):
+        return True
+
+    def _autocast_scope(self, args):
+        if not self.dtype_policy.name.startswith("mixed_"):
+            return contextlib.nullcontext()
+        tensor = next((t for t in nested.flatten(args) if isinstance(t, torch.Tensor)), None)
+        device = tensor.device.type if tensor is not None else "cpu"
+        return torch.autocast("cpu" if device == "meta" else device, dtype=self._compute)
+
+    def _finish_first_call(self):
+        self.__dict__["_called"] = True
+        tracking.register_members(self, self._containers)
+        if self.watches_mode and not self._watches_mode:
+            self.__dict__["_watches_mode"] = building.depends_on_mode(self)
+        self._choose_path()
+
+    def _choose_path(self):
+        """Whether calls with one plain tensor can go straight to torch's own `__call__`."""
+        self.__dict__["_fast"] = (
+            self.built
+            and self._called
+            and self.autocast
+            and self.activity_regularizer is None
+            and not self._holds_losses
+            and not self.dtype_policy.name.startswith("mixed_")
+            and isinstance(self.input_spec, (InputSpec, type(None)))
+            and not (self.supports_masking and type(self).compute_mask is not LayerCalls.compute_mask)
+            and (self._mode_was_set or not self._watches_mode)
+        )
+
+    def _watch_backward(self, outputs):
+        """Warn, once, when gradients flow through a layer whose mode matters and was never set."""
+        if (
+            torch.compiler.is_compiling()
+            or shapes.is_probing()
+            or self.training
+            or not torch.is_grad_enabled()
+        ):
+            return
+        output = next(
+            (t for t in nested.flatten(outputs) if isinstance(t, torch.Tensor) and t.requires_grad), None
+        )
+        if output is None:
+            return
+
+        def warn(gradient):
+            if not self._mode_was_set:
+                self.__dict__["_mode_was_set"] = True
+                warnings.warn(
+                    "Gradients flow through a layer in inference mode: its mode was never set, and a new layer is in "
+                    "inference mode, as in Keras. Call `model.train()` before training (and `model.eval()` after), "
+                    "or pass `training=True`.",
+                    stacklevel=2,
+                )
+
+        output.register_hook(warn)
+
+    # ---------------------------------------------------------------- symbolic calls
+
+    def _call_symbolically(self, args, kwargs):
+        recorded = record_inside_module(self, args, kwargs)
+        if recorded is not None:
+            return recorded
+        kwargs = {key: value for key, value in kwargs.items() if key != "training" or value is not None}
+        if not self.built:
+            self._build_for(args, kwargs)
+        self._check_inputs(args, kwargs)
+        masks = self._fill_masks(args, kwargs)
+        with naming.name_scope(self.name) if not self._called else contextlib.nullcontext():
+            specs = self._output_specs(args, kwargs)
+        call = Call(self, tuple(args), kwargs, self.name)
+        outputs = call.emit(specs)
+        self._calls.append(call)
+        self._leave_masks(args, kwargs, masks, outputs)
+        return outputs
+
+    def _output_specs(self, args, kwargs):
+        cls = type(self)
+        if cls.compute_output_spec is not LayerCalls.compute_output_spec:
+            outputs = self.compute_output_spec(*args, **kwargs)
+            return nested.map_structure(lambda t: t.spec if isinstance(t, KerasTensor) else t, outputs)
+        if cls.compute_output_shape is not LayerCalls.compute_output_shape:
+            given = self._call_signature.bind(args, kwargs)
+            wanted = CallSignature(cls.compute_output_shape)
+            first = nested.map_structure(_shape_of, self._call_signature.first_argument(args, kwargs))
+            rest = {
+                name: nested.map_structure(_shape_of, given[name.removesuffix("_shape")])
+                for name in wanted.names[1:]
+                if given.get(name.removesuffix("_shape")) is not None
+            }
+            shape = self.compute_output_shape(first, **rest)
+            return _specs_from_shapes(shape, self.compute_dtype)
+        try:
+            return shapes.infer(self, args, kwargs, lambda leaf: isinstance(leaf, KerasTensor))
+        except Exception as error:
+            found = [(t.shape, t.dtype) for t in nested.flatten((args, kwargs)) if isinstance(t, KerasTensor)]
+            kind = type(error) if type(error) in (TypeError, ValueError) else ValueError
+            inputs = ", ".join(f"{shape} {dtype}" for shape, dtype in found)
+            raise kind(f"{describe(self)} cannot be called on inputs of shape {inputs}: {error}") from error
+
+    def _infer_from_shapes(self, args, kwargs):
+        dtype = self.compute_dtype
+
+        def stand_in(shape):
+            return _specs_from_shapes(shape, dtype)
+
+        args = tuple(stand_in(shape) for shape in args)
+        signature = self._call_signature
+        kwargs = {
+            (signature.first if k == "input_shape" else k.removesuffix("_shape")): stand_in(v)
+            for k, v in kwargs.items()
+        }
+        layer = self
+        if not self.built:
+            layer = copy.deepcopy(self)
+            for one in collecting.all_layers(layer):
+                one.__dict__["_device"] = torch.device("meta")
+        tensors = nested.map_structure(lambda spec: KerasTensor(spec.shape, spec.dtype), (args, kwargs))
+        if not layer.built:
+            layer._build_for(*tensors)
+        return shapes.infer(layer, *tensors, lambda leaf: isinstance(leaf, KerasTensor))
+
+    # ---------------------------------------------------------------- building
+
+    def _finish_build(self, args, kwargs, device):
+        if self.weight_specs:
+            building.make_declared_weights(self, device)
+        self.built = True
+        self.__dict__["_build_arguments"] = (args, kwargs)
+        tracking.register_members(self, self._containers)
+        nn.Module.train(self, self.training)
+        if not self._trainable:
+            self.trainable = False
+
+    def declare(self, weight):
+        """Make `weight`, a `Weight`, known as one of the layer's own and as the attribute of its name."""
+        self._declared[weight.name] = weight
+        self.__dict__[weight.name] = weight
+
+    def get_build_config(self):
+        """Return the shapes the layer was built with, or `None`."""
+        if self._build_arguments is None:
+            return None
+        args, kwargs = self._build_arguments
+        names = CallSignature(type(self).build).names
+        named = {**dict(zip(names, args, strict=False)), **kwargs}
+        if set(named) == {"input_shape"} or len(named) == 1:
+            return {"input_shape": next(iter(named.values()))}
+        return {"shapes_dict": named}
+
+    def build_from_config(self, config):
+        """Build with the shapes that `get_build_config` returned."""
+        if config:
+            if "input_shape" in config:
+                self.build(_tuples(config["input_shape"]))
+            elif "shapes_dict" in config:
+                self.build(**{key: _tuples(shape) for key, shape in config["shapes_dict"].items()})
+            self.built = True
+
+
+def _on_meta(structure):
+    return any(isinstance(leaf, torch.Tensor) and leaf.is_meta for leaf in nested.flatten(structure))
+
+
+def _shape_of(value):
+    return tuple(value.shape) if hasattr(value, "shape") else value
+
+
+def _masks_of(value):
+    """Return the masks that travel with the tensors in `value`, in its form; `None` when there are none."""
+    masks = nested.map_structure(get_mask, value)
+    return masks if any(mask is not None for mask in nested.flatten(masks)) else None
+
+
+def _is_shape(value):
+    return isinstance(value, (tuple, list)) and all(isinstance(size, (int, type(None))) for size in value)
+
+
+def _specs_from_shapes(shape, dtype):
+    """Return `TensorSpec`s for a shape or a nested structure of shapes."""
+    if _is_shape(shape):
+        return TensorSpec(tuple(shape), dtype)
+    if isinstance(shape, dict):
+        return {key: _specs_from_shapes(value, dtype) for key, value in shape.items()}
+    return type(shape)(_specs_from_shapes(value, dtype) for value in shape)
+
+
+def _tuples(shape):
+    """Return a shape from a file, where tuples became lists, as tuples."""
+    if _is_shape(shape):
+        return tuple(shape)
+    if isinstance(shape, dict):
+        return {key: _tuples(value) for key, value in shape.items()}
+    return [_tuples(value) for value in shape]

@@ -1,0 +1,218 @@
+"""What every layer has besides its computation: name, dtype, weights, losses, shapes, and torch's own hooks."""
+
+import torch
+from torch import nn
+
+from torchkeras_lite.base import dtypes, nested
+from torchkeras_lite.engine import collecting, precision, tracking
+from torchkeras_lite.engine.weights import LayerBuffer, LayerParameter
+
+
+class LayerState(nn.Module):
+    """The attributes of a layer. See `Layer`."""
+
+    def __setattr__(self, name, value):
+        if "_containers" in self.__dict__:
+            if name in self._containers:
+                tracking.forget_members(self, name)
+            if isinstance(value, (list, tuple, dict)) and not isinstance(
+                getattr(type(self), name, None), property
+            ):
+                object.__setattr__(self, name, value)
+                if not isinstance(value, tuple) or tracking.has_modules(value):
+                    self._containers[name] = [name]
+                    self._modules[name] = None  # keeps the place
+                return
+            if isinstance(value, (LayerParameter, LayerBuffer)):
+                tracking.rename_weight(self, name, value)
+        nn.Module.__setattr__(self, name, value)
+
+    def __delattr__(self, name):
+        if name in self.__dict__.get("_containers", ()):
+            tracking.forget_members(self, name)
+            object.__delattr__(self, name)
+        else:
+            nn.Module.__delattr__(self, name)
+
+    def __getstate__(self):
+        state = self.__dict__.copy()
+        state["_calls"] = []  # the graphs around a layer are not part of it
+        state["_views"] = {}
+        return state
+
+    @property
+    def name(self):
+        """Name, unique in a model."""
+        return self._name
+
+    @name.setter
+    def name(self, value):
+        self.__dict__["_name"] = value
+
+    @property
+    def path(self):
+        """Name with those of the layers around it, known once built."""
+        return self._path or self.name
+
+    @property
+    def trainable(self):
+        """Whether gradients train the weights. Setting it sets it in all layers inside, and `requires_grad`."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        value = bool(value)
+        self.__dict__["_trainable"] = value
+        collecting.set_trainable(self, value)
+
+    def requires_grad_(self, requires_grad=True):
+        """As in torch; `trainable` follows."""
+        self.trainable = requires_grad
+        return self
+
+    @property
+    def dtype_policy(self):
+        """The layer's `DTypePolicy`."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value):
+        policy = precision.get(value)
+        self.__dict__["_dtype_policy"] = policy
+        self.__dict__["_compute"] = dtypes.torch_dtype(policy.compute_dtype)
+        self._choose_path()
+
+    @property
+    def dtype(self):
+        """Dtype name of the weights (alias of `variable_dtype`)."""
+        return self._dtype_policy.variable_dtype
+
+    @property
+    def variable_dtype(self):
+        """Dtype name of the weights."""
+        return self._dtype_policy.variable_dtype
+
+    @property
+    def compute_dtype(self):
+        """Dtype name of the computation."""
+        return self._dtype_policy.compute_dtype
+
+    @property
+    def input_dtype(self):
+        """Dtype name that floating-point inputs are cast to."""
+        return self.compute_dtype
+
+    @property
+    def weights(self):
+        """All weights, Keras's views in Keras's order: own ones (trainable first), then those of the layers inside."""
+        return collecting.weights(self)
+
+    @property
+    def trainable_weights(self):
+        """The weights that gradients train."""
+        return [weight for weight in collecting.weights(self) if weight.trainable]
+
+    @property
+    def non_trainable_weights(self):
+        """The weights that gradients do not train."""
+        return [weight for weight in collecting.weights(self) if not weight.trainable]
+
+    @property
+    def variables(self):
+        """Alias of `weights`."""
+        return self.weights
+
+    @property
+    def trainable_variables(self):
+        """Alias of `trainable_weights`."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self):
+        """Alias of `non_trainable_weights`."""
+        return self.non_trainable_weights
+
+    def get_weights(self):
+        """Return the values of all weights as NumPy arrays, in Keras's order and layouts."""
+        return [weight.numpy() for weight in self.weights]
+
+    def set_weights(self, weights):
+        """Overwrite all weights from arrays in Keras's order and layouts.
+
+        Raises:
+            ValueError: another number of arrays, or another shape; nothing is changed then.
+        """
+        collecting.set_weights(self, weights)
+
+    def count_params(self):
+        """Return the number of values in all weights.
+
+        Raises:
+            ValueError: the layer is not built.
+        """
+        if not self.built:
+            raise ValueError(
+                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built. Build it first: "
+                "call it on data, or `build(input_shape)`."
+            )
+        return sum(weight.tensor.numel() for weight in self.weights)
+
+    def add_loss(self, loss):
+        """Add a scalar tensor (or a list of them), computed in `call`, to the losses of this forward pass."""
+        collecting.add_losses(self, loss)
+
+    @property
+    def losses(self):
+        """Scalar tensors to add to the training loss: from `add_loss` in the last call, and from regularizers."""
+        return collecting.losses(self)
+
+    @property
+    def input(self):
+        """The symbolic input of the layer's first symbolic call."""
+        return collecting.only_call(self, "input").inputs_structure
+
+    @property
+    def output(self):
+        """The symbolic output of the layer's first symbolic call."""
+        return collecting.only_call(self, "output").outputs
+
+    @property
+    def input_shape(self):
+        """Shape of the input in the first symbolic call, else the one the layer was built with, the batch unknown."""
+        if self._calls:
+            return nested.map_structure(lambda t: t.shape, self.input)
+        return collecting.built_shape(self)
+
+    @property
+    def output_shape(self):
+        """Shape of the output in the first symbolic call, else for the shape the layer was built with."""
+        if self._calls:
+            return nested.map_structure(lambda t: t.shape, self.output)
+        return self.compute_output_shape(self.input_shape)
+
+    # ---------------------------------------------------------------- torch's own
+
+    def train(self, mode=True):
+        """Set the mode of this layer and all modules inside, as in torch."""
+        self.__dict__["_mode_was_set"] = True
+        nn.Module.train(self, mode)
+        self._choose_path()
+        return self
+
+    def _apply(self, function, recurse=True):
+        """Move or cast, as in torch; the dtype policy and the device to build on follow."""
+        nn.Module._apply(self, function, recurse)
+        probe = function(torch.zeros(1, dtype=dtypes.torch_dtype(self.variable_dtype)))
+        self.__dict__["_device"] = probe.device
+        if probe.is_floating_point() and dtypes.standardize_dtype(probe.dtype) != self.variable_dtype:
+            self.dtype_policy = dtypes.standardize_dtype(probe.dtype)
+        tracking.rewrap_weights(self)
+        return self
+
+    def _load_from_state_dict(self, *args, **kwargs):
+        nn.Module._load_from_state_dict(self, *args, **kwargs)
+        tracking.rewrap_weights(self)
+
+    def extra_repr(self):
+        """Name and state, for `repr`."""
+        return f"name={self.name!r}" + ("" if self.built else ", built=False")

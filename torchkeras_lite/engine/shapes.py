@@ -1,0 +1,124 @@
+"""Output shapes without shape formulas: the call runs on the meta device, with two sizes for every unknown axis.
+
+Axes of the results that differ between the two runs are unknown too. A callable that cannot run on the meta device (it
+mixes in tensors it holds itself, or looks at values) runs on small real zeros instead.
+"""
+
+import contextlib
+import contextvars
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from torchkeras_lite.base import dtypes, nested
+from torchkeras_lite.base.device import default_device
+from torchkeras_lite.engine.weights import Weight
+
+_probing: contextvars.ContextVar[bool] = contextvars.ContextVar("probing", default=False)
+
+# (batch, other axes): both numbers of a pair are highly composite, so that strides and reshapes divide them.
+SIZES = (((12, 128), (24, 192)), ((12, 512), (24, 768)))
+SMALL_SIZES = (((2, 8), (4, 12)), ((2, 64), (4, 96)))
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Shape (with `None` for unknown sizes) and Keras dtype of a tensor that does not exist yet."""
+
+    shape: tuple
+    dtype: str = "float32"
+
+    @property
+    def ndim(self):
+        """Number of axes."""
+        return len(self.shape)
+
+
+def is_probing():
+    """Whether the code runs only to learn shapes; its values mean nothing."""
+    return not torch.compiler.is_compiling() and _probing.get()
+
+
+def concrete(shape, sizes):
+    """Return `shape` with the sizes `(batch, other)` in place of unknown ones."""
+    return tuple(sizes[axis > 0] if size is None else size for axis, size in enumerate(shape))
+
+
+def probe_tensor(spec, sizes, device="meta"):
+    """Return a tensor of zeros (or without values, on the meta device) as `spec` says."""
+    return torch.zeros(concrete(spec.shape, sizes), dtype=dtypes.torch_dtype(spec.dtype), device=device)
+
+
+def run_on_meta(module, args, kwargs):
+    """Call `module` with its parameters and buffers replaced by meta tensors."""
+    state = {name: value.to("meta") for name, value in module.named_parameters()}
+    state |= {name: value.to("meta") for name, value in module.named_buffers()}
+    return torch.func.functional_call(module, state, args, kwargs)
+
+
+def infer(target, args, kwargs, is_symbolic):
+    """Return the `TensorSpec`s, nested as the results are, of calling `target` (a module or function).
+
+    Args:
+        target: `nn.Module` or callable.
+        args: Positional arguments; leaves for which `is_symbolic` holds stand for tensors.
+        kwargs: Keyword arguments, likewise.
+        is_symbolic: Tells a stand-in (with a `spec`) from a value.
+
+    Raises:
+        ValueError: the call fails on inputs of these shapes.
+    """
+    stand_ins = [leaf for leaf in nested.flatten((args, kwargs)) if is_symbolic(leaf)]
+    unknown = any(size is None for leaf in stand_ins for size in leaf.spec.shape)
+    is_module = isinstance(target, nn.Module)
+
+    def run(sizes, device):
+        def fill(leaf):
+            if is_symbolic(leaf):
+                return probe_tensor(leaf.spec, sizes, device)
+            if isinstance(leaf, (torch.Tensor, Weight)):
+                return getattr(leaf, "value", leaf).to(device)
+            return leaf
+
+        filled_args, filled_kwargs = nested.map_structure(fill, (tuple(args), dict(kwargs)))
+        if is_module and device == "meta":
+            return run_on_meta(target, filled_args, filled_kwargs)
+        return target(*filled_args, **filled_kwargs)
+
+    def run_both(pair, device):
+        first = run(pair[0], device)
+        return compare(first, run(pair[1], device) if unknown else first)
+
+    attempts = [(pair, "meta") for pair in (SIZES if unknown else SIZES[:1])]
+    attempts += [(pair, default_device()) for pair in (SMALL_SIZES if unknown else SMALL_SIZES[:1])]
+    error = None
+    with probing(), torch.no_grad():
+        for pair, device in attempts:
+            try:
+                return run_both(pair, device)
+            except Exception as failure:
+                error = failure
+    raise error
+
+
+@contextlib.contextmanager
+def probing():
+    """Mark the code inside as run only for its shapes."""
+    token = _probing.set(True)
+    try:
+        yield
+    finally:
+        _probing.reset(token)
+
+
+def compare(first, second):
+    """Return the specs of a result from two runs: sizes that differ become `None`. Other leaves stay as they are."""
+
+    def merge(a, b):
+        if not isinstance(a, torch.Tensor):
+            return a
+        shape = tuple(int(x) if int(x) == int(y) else None for x, y in zip(a.shape, b.shape, strict=True))
+        return TensorSpec(shape, dtypes.standardize_dtype(a.dtype))
+
+    return nested.map_structure(merge, first, second)
