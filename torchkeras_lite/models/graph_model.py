@@ -1,0 +1,275 @@
+"""Models that are graphs: from symbolic inputs and outputs to layers, keys, and a generated `forward`."""
+
+import types
+from collections import Counter
+
+import numpy as np
+import torch
+from torch import nn
+
+from torchkeras_lite.base import dtypes, naming, nested
+from torchkeras_lite.base.checks import describe
+from torchkeras_lite.engine import graph
+from torchkeras_lite.engine.input_spec import InputSpec
+from torchkeras_lite.engine.keras_tensor import Call, KerasTensor
+
+# Attributes of a model that its layers' keys must not take.
+RESERVED = ("loss", "optimizer", "history", "stop_training", "compiled", "training", "built", "input_spec", "autocast")
+
+
+def module_name(module):
+    """Return a layer's name; for a plain torch module, that of its class in snake case."""
+    name = getattr(module, "name", None) if "_keras" in module.__dict__ else None
+    return name or naming.to_snake_case(type(module).__name__)
+
+
+def unique_module_names(modules):
+    """Return the names of `modules`: layers keep theirs, plain modules of one class are numbered.
+
+    Raises:
+        ValueError: two layers of one name.
+    """
+    given = Counter(m.name for m in modules if "_keras" in m.__dict__)
+    for name, count in given.items():
+        if count > 1:
+            raise ValueError(
+                f'The name "{name}" is used {count} times in the model. All layer names should be unique: give one of them '
+                "another `name`."
+            )
+    names, taken = [], set(given)
+    for module in modules:
+        name = base = module_name(module)
+        if "_keras" not in module.__dict__:
+            count = 0
+            while name in taken:
+                count += 1
+                name = f"{base}_{count}"
+            taken.add(name)
+        names.append(name)
+    return names
+
+
+def install(model, inputs, outputs):
+    """Make `model` compute symbolic `outputs` from symbolic `inputs`: register the layers, generate its `forward`."""
+    recording = graph.trace(inputs, outputs, describe(model))
+    modules = [m for m in recording.modules if not _is_input(m)]
+    unique_module_names(recording.modules)
+    keys = graph.module_keys(modules, unique_module_names(modules), type(model), RESERVED)
+    _register(model, recording, keys)
+
+
+def restore(model, inputs, outputs, keys):
+    """Make a copied or unpickled `model` a graph again, under the keys it had."""
+    _register(model, graph.trace(inputs, outputs, describe(model)), keys)
+
+
+def _is_input(module):
+    calls = module.__dict__.get("_calls")
+    return bool(calls) and calls[0].is_input
+
+
+def _register(model, recording, keys):
+    graph_module, constants = graph.lower(recording, keys, type(model).__name__)
+    old = model.__dict__.get("_keys", {})
+    for key in old.values():
+        model._modules.pop(key, None)
+    for module in recording.modules:
+        if id(module) in keys:
+            model._modules[keys[id(module)]] = module
+    for key, tensor in constants.items():
+        if isinstance(tensor, nn.Parameter):
+            model._parameters[key] = tensor
+        else:
+            model.register_buffer(key, tensor, persistent=False)
+    inputs = nested.flatten(recording.inputs)
+    model.__dict__.update(
+        _recording=recording,
+        _keys=keys,
+        _graph_module=graph_module,
+        _generated=types.MethodType(type(graph_module).forward, model),
+        _takes_one=isinstance(recording.inputs, KerasTensor),
+        _input_dtypes=[dtypes.torch_dtype(t.dtype) for t in inputs],
+    )
+    model.input_spec = input_spec(recording.inputs)
+    model.built = True
+    model._finish_first_call()
+
+
+def input_spec(inputs):
+    """Return the specs that real inputs of a graph are checked against: shapes without the batch size."""
+    specs = []
+    for path, tensor in nested.flatten_with_path(inputs):
+        name = path[-1] if path and isinstance(path[-1], str) else tensor.name
+        optional = tensor.call.is_input and tensor.call.target.optional
+        specs.append(
+            InputSpec(
+                shape=(None, *tensor.shape[1:]) if tensor.shape else (),
+                allow_last_axis_squeeze=True,
+                name=name,
+                optional=optional,
+            )
+        )
+    return specs[0] if isinstance(inputs, KerasTensor) else specs
+
+
+def match_inputs(model, inputs):
+    """Return real (or symbolic) inputs as a flat list in the order of the graph's inputs.
+
+    A dict is read by the inputs' names; otherwise the structure must hold as many tensors.
+
+    Raises:
+        ValueError: a missing name, or another number of tensors.
+    """
+    recorded = model._recording.inputs
+    wanted = nested.flatten(recorded)
+    if isinstance(inputs, dict):
+        names = list(recorded) if isinstance(recorded, dict) else [t.name for t in wanted]
+        ordered = sorted(names) if isinstance(recorded, dict) else names
+        missing = [name for name in ordered if name not in inputs]
+        if missing:
+            raise ValueError(
+                f"{describe(model)}: the inputs lack {missing}; got a dict with keys {sorted(map(str, inputs))}. Pass the keys "
+                f"{ordered}."
+            )
+        return [inputs[name] for name in ordered]
+    flat = nested.flatten(inputs)
+    if len(flat) != len(wanted):
+        names = [t.name for t in wanted]
+        raise ValueError(
+            f"Layer '{model.name}' expects {len(wanted)} input(s), but it received {len(flat)} input tensors. Pass the inputs "
+            f"{names} in this order, or a dict with these keys."
+        )
+    return flat
+
+
+def run(model, inputs):
+    """Compute the graph of `model` on real inputs."""
+    if type(inputs) is torch.Tensor and model._takes_one and inputs.ndim == model.input_spec.ndim:
+        return model._generated(inputs)
+    wanted = nested.flatten(model._recording.inputs)
+    flat = [_fit_rank(t, spec) for t, spec in zip(match_inputs(model, inputs), wanted, strict=True)]
+    return model._generated(*flat)
+
+
+def _fit_rank(tensor, spec):
+    """Add or drop a last axis of size 1, as Keras does for columns of features."""
+    if not isinstance(tensor, torch.Tensor) or tensor.ndim == spec.ndim:
+        return tensor
+    if tensor.ndim == spec.ndim - 1 and spec.shape[-1] == 1:
+        return tensor.unsqueeze(-1)
+    if tensor.ndim == spec.ndim + 1 and tensor.shape[-1] == 1:
+        return tensor.squeeze(-1)
+    return tensor
+
+
+# -------------------------------------------------------------------- graphs as plain data
+
+
+class Reference:
+    """Stands for a symbolic tensor in a flattened recording: output `path` of call number `number`."""
+
+    def __init__(self, number, path):
+        self.number = number
+        self.path = path
+
+
+def flatten_recording(recording):
+    """Return a recording as a flat list of calls that refer to each other by number (deep graphs then copy and pickle)."""
+    inputs = nested.flatten(recording.inputs)
+    numbers = {id(call): number for number, call in enumerate(recording.calls, start=len(inputs))}
+    starts = {id(tensor): number for number, tensor in enumerate(inputs)}
+
+    def refer(leaf):
+        if not isinstance(leaf, KerasTensor):
+            return leaf
+        if id(leaf) in starts:
+            return Reference(starts[id(leaf)], ())
+        return Reference(numbers[id(leaf.call)], leaf.path) if id(leaf.call) in numbers else None
+
+    def describe_tensor(tensor):
+        mask = getattr(tensor, "_keras_mask", None)
+        return tensor.spec, tensor.name, refer(mask) if mask is not None else None
+
+    calls = [
+        {
+            "target": call.target,
+            "arguments": nested.map_structure(refer, (tuple(call.args), dict(call.kwargs))),
+            "name": call.name,
+            "outputs": nested.map_structure(lambda t: describe_tensor(t) if isinstance(t, KerasTensor) else t, call.outputs),
+        }
+        for call in recording.calls
+    ]
+    return {
+        "inputs": [(t.call.target if t.call.is_input else None, *describe_tensor(t)) for t in inputs],
+        "input_structure": nested.map_structure(refer, recording.inputs),
+        "output_structure": nested.map_structure(refer, recording.outputs),
+        "calls": calls,
+    }
+
+
+def restore_recording(flat):
+    """Return nested symbolic inputs and outputs from `flatten_recording`, and attach the calls to their layers."""
+    made = []
+    masks = []
+    for layer, spec, name, mask in flat["inputs"]:
+        if layer is not None:
+            tensor = KerasTensor(spec.shape, spec.dtype, name=name)
+            call = Call(layer, (), {}, layer.name, is_input=True)
+            layer.__dict__["_calls"] = [call]
+        else:
+            tensor = KerasTensor(spec.shape, spec.dtype, name=name)
+            call = Call(torch.nn.Identity(), (), {}, name, is_input=True)
+        tensor.call, call.outputs = call, tensor
+        masks.append((tensor, mask))
+        made.append(tensor)
+
+    def resolve(leaf):
+        if not isinstance(leaf, Reference):
+            return leaf
+        found = made[leaf.number]
+        for step in leaf.path:
+            found = found[step]
+        return found
+
+    for entry in flat["calls"]:
+        args, kwargs = nested.map_structure(resolve, entry["arguments"])
+        call = Call(entry["target"], args, kwargs, entry["name"])
+        call.outputs = _restore_outputs(entry["outputs"], call, (), masks)
+        made.append(call.outputs)
+        if "_keras" in getattr(call.target, "__dict__", {}):
+            call.target._calls.append(call)
+    for tensor, mask in masks:
+        if mask is not None:
+            tensor._keras_mask = resolve(mask)
+    return (
+        nested.map_structure(resolve, flat["input_structure"]),
+        nested.map_structure(resolve, flat["output_structure"]),
+    )
+
+
+def _restore_outputs(described, call, path, masks):
+    if isinstance(described, tuple) and len(described) == 3 and hasattr(described[0], "shape"):
+        spec, name, mask = described
+        tensor = KerasTensor(spec.shape, spec.dtype, name=name, call=call, path=path)
+        masks.append((tensor, mask))
+        return tensor
+    if isinstance(described, dict):
+        return {key: _restore_outputs(part, call, (*path, key), masks) for key, part in described.items()}
+    if isinstance(described, (list, tuple)):
+        return type(described)(_restore_outputs(part, call, (*path, i), masks) for i, part in enumerate(described))
+    return described
+
+
+def output_names(model):
+    """Return the names that losses and metrics of several outputs are logged under: those of the layers that made them."""
+    outputs = model._recording.outputs
+    return [tensor.call.name for tensor in nested.flatten(outputs)]
+
+
+def as_batch(shape):
+    """Return `shape` with an unknown batch size, nested as it is."""
+    if isinstance(shape, dict):
+        return {key: as_batch(value) for key, value in shape.items()}
+    if shape and not isinstance(shape[0], (int, type(None), np.integer)):
+        return type(shape)(as_batch(part) for part in shape)
+    return (None, *shape[1:])

@@ -1,0 +1,225 @@
+"""`Model`: a layer that can be trained, from symbolic inputs and outputs or by subclassing."""
+
+from torch import nn
+
+from torchkeras_lite.base import nested
+from torchkeras_lite.base.checks import describe, suggestion
+from torchkeras_lite.engine import collecting, shapes
+from torchkeras_lite.engine.keras_tensor import Call, KerasTensor
+from torchkeras_lite.engine.layer import Layer
+from torchkeras_lite.engine.shapes import TensorSpec
+from torchkeras_lite.models import graph_model
+from torchkeras_lite.training.trainer import Trainer
+
+
+class Model(Trainer, Layer):
+    """Layers with a training loop.
+
+    `Model(inputs, outputs)` makes a model from symbolic tensors; a subclass defines `call` (and keeps its layers as attributes), or
+    keeps the graph and overrides `train_step` and others. `compile`, `fit`, `evaluate` and `predict` work on both, and the model is
+    an `nn.Module` whose layers are its modules.
+
+    Args:
+        inputs: Symbolic inputs (`Input`, or any intermediate tensor), alone or nested.
+        outputs: Symbolic outputs, alone or nested.
+        name: Name, an automatic one when not given.
+        trainable: Whether gradients train the weights.
+
+    Raises:
+        ValueError: the outputs do not depend on the inputs alone (the text names the tensor), two layers of one name.
+
+    Source: Keras 3 `keras.Model`. Differs: the graph is a `torch.fx` graph, see `graph_module`.
+    """
+
+    watches_mode = False
+    clears_losses = True
+
+    def __new__(cls, *args, **kwargs):
+        """Return a `Functional` where `Model` itself is given inputs and outputs."""
+        made = Functional if cls is Model and _is_graph(args, kwargs) else cls
+        return super().__new__(made)
+
+    def __init__(self, *args, **kwargs):
+        if "_keras" in self.__dict__:
+            return
+        graph = _graph_arguments(args, kwargs) if _is_graph(args, kwargs) else None
+        if graph is None and args:
+            raise TypeError(
+                f"{type(self).__name__}: expected `inputs` and `outputs`, or neither (a subclass with `call`), got "
+                f"{len(args)} positional argument(s). Write Model(inputs=..., outputs=...)."
+            )
+        super().__init__(**kwargs)
+        self.__dict__.update(_recording=None, _keys={}, _takes_one=False)
+        self._init_trainer()
+        if graph is not None:
+            graph_model.install(self, *graph)
+
+    def call(self, inputs, training=None, mask=None):
+        """Compute the outputs; a subclass without inputs and outputs overrides this."""
+        if self._recording is None:
+            raise NotImplementedError(
+                f"{describe(self)} has neither a graph nor a `call` method. Define `call(self, inputs)`, or make the model from "
+                "symbolic tensors: Model(inputs, outputs)."
+            )
+        return graph_model.run(self, inputs)
+
+    def build(self, input_shape):
+        """Make the weights of all layers by a call without values, for inputs of this shape (or nested shapes)."""
+        if self._recording is not None:
+            return
+        tensors = _tensors_of(input_shape, self.compute_dtype)
+        self.built = True
+        with shapes.probing():
+            shapes.infer(self, (tensors,), {}, lambda leaf: isinstance(leaf, KerasTensor))
+
+    def _build_for(self, args, kwargs):
+        if type(self).build is Model.build:
+            self.built = True  # its layers build themselves
+        else:
+            super()._build_for(args, kwargs)
+
+    def _standardize(self, args, kwargs):
+        args, kwargs, training = super()._standardize(args, kwargs)
+        if self._recording is not None and args and isinstance(args[0], dict):
+            matched = graph_model.match_inputs(self, args[0])
+            args = (nested.pack_like(self._recording.inputs, matched), *args[1:])
+        return args, kwargs, training
+
+    # ---------------------------------------------------------------- the graph
+
+    @property
+    def graph_module(self):
+        """The `torch.fx.GraphModule` of a model made from symbolic tensors; `print(model.graph_module.code)` shows PyTorch."""
+        if self._recording is None:
+            raise AttributeError(f"{describe(self)} is no graph: it was made by subclassing, or is not built yet.")
+        return self._graph_module
+
+    @property
+    def inputs(self):
+        """The symbolic inputs as a flat list; `None` for a model without a graph."""
+        return None if self._recording is None else nested.flatten(self._recording.inputs)
+
+    @property
+    def outputs(self):
+        """The symbolic outputs as a flat list; `None` for a model without a graph."""
+        return None if self._recording is None else nested.flatten(self._recording.outputs)
+
+    @property
+    def input(self):
+        """The symbolic inputs as they were given."""
+        self._need_graph("input")
+        return self._recording.inputs
+
+    @property
+    def output(self):
+        """The symbolic outputs as they were given."""
+        self._need_graph("output")
+        return self._recording.outputs
+
+    @property
+    def input_shape(self):
+        """Shapes of the inputs, nested as they are."""
+        self._need_graph("input shape")
+        return nested.map_structure(lambda t: t.shape, self._recording.inputs)
+
+    @property
+    def output_shape(self):
+        """Shapes of the outputs, nested as they are."""
+        self._need_graph("output shape")
+        return nested.map_structure(lambda t: t.shape, self._recording.outputs)
+
+    @property
+    def output_names(self):
+        """Names of the outputs: those of the layers that make them."""
+        self._need_graph("output names")
+        return graph_model.output_names(self)
+
+    @property
+    def input_names(self):
+        """Names of the inputs."""
+        self._need_graph("input names")
+        return [tensor.name for tensor in self.inputs]
+
+    def _need_graph(self, what):
+        if self._recording is None:
+            raise AttributeError(f"{describe(self)} has no defined {what}: it is no graph, or is not built yet.")
+
+    @property
+    def layers(self):
+        """The layers (and plain torch modules) of the model, in Keras's order."""
+        if self._recording is not None:
+            return list(self._recording.modules)
+        return _own_layers(self)
+
+    def get_layer(self, name=None, index=None):
+        """Return a layer by its name or its place in `layers`.
+
+        Raises:
+            ValueError: no such layer, or neither or both arguments.
+        """
+        layers = self.layers
+        if (name is None) == (index is None):
+            raise ValueError("get_layer: provide either a layer name or a layer index, and not both.")
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ValueError(
+                    f"Was asked to retrieve layer at index {index} but model only has {len(layers)} layers."
+                )
+            return layers[index]
+        names = graph_model.unique_module_names(layers)
+        if name in names:
+            return layers[names.index(name)]
+        raise ValueError(f"No such layer: {name}{suggestion(name, names)} Existing layers are: {names}.")
+
+    # ---------------------------------------------------------------- copies and files
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        for key in ("_graph_module", "_generated"):
+            state.pop(key, None)
+        state["_keys"] = [(self._modules[key], key) for key in self._keys.values()]
+        if self._recording is not None:
+            state["_recording"] = graph_model.flatten_recording(self._recording)
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self.__dict__["_keys"] = keys = {id(module): key for module, key in self._keys}
+        flat = self.__dict__.get("_recording")
+        if flat is not None:
+            graph_model.restore(self, *graph_model.restore_recording(flat), keys)
+
+
+class Functional(Model):
+    """A model made from symbolic inputs and outputs (what `Model(inputs, outputs)` returns)."""
+
+    keeps_arguments = False
+
+
+def _is_graph(args, kwargs):
+    return len(args) >= 2 or (len(args) == 1 and "outputs" in kwargs) or ("inputs" in kwargs and "outputs" in kwargs)
+
+
+def _graph_arguments(args, kwargs):
+    args = list(args)
+    inputs = args.pop(0) if args else kwargs.pop("inputs")
+    outputs = args.pop(0) if args else kwargs.pop("outputs")
+    if args:
+        kwargs["name"] = args.pop(0)
+    return inputs, outputs
+
+
+def _own_layers(model):
+    collecting.weights(model)  # brings members of lists up to date
+    return list({id(child): child for child in model._modules.values() if child is not None}.values())
+
+
+def _tensors_of(shape, dtype):
+    if isinstance(shape, dict):
+        return {key: _tensors_of(value, dtype) for key, value in shape.items()}
+    if shape and not isinstance(shape[0], (int, type(None))):
+        return type(shape)(_tensors_of(part, dtype) for part in shape)
+    spec = TensorSpec(tuple(shape), dtype)
+    tensor = KerasTensor(spec.shape, spec.dtype)
+    tensor.call = Call(nn.Identity(), (), {}, tensor.name, is_input=True)
+    return tensor
