@@ -1,0 +1,141 @@
+"""What one step does: forward, loss, backward, update; or forward and metrics; or forward alone."""
+
+import torch
+
+from torchkeras_lite.base import nested
+from torchkeras_lite.engine import collecting
+from torchkeras_lite.engine.masking import attach_mask, get_mask
+
+
+class TrainStep:
+    """One training step on one batch, with everything that an epoch can know beforehand looked up.
+
+    Args:
+        model: A compiled, built model in training mode.
+    """
+
+    def __init__(self, model):
+        self.model = model
+        self.parameters = [weight.tensor for weight in model.trainable_weights]
+        self.regularized = collecting.regularized_weights(model)
+        self.loss = model.compiled_loss
+        self.tracker = model.loss_tracker
+        self.metrics = model.compiled_metrics
+        self.optimizer = model.optimizer
+        base = model.trainer_base
+        self.custom_loss = type(model).compute_loss is not base.compute_loss
+        self.custom_metrics = type(model).compute_metrics is not base.compute_metrics
+
+    def __call__(self, x, y, sample_weight):
+        """Make the step. Nothing is returned: the loss and the metrics keep their state on the device."""
+        model = self.model
+        y_pred = model(x)
+        if self.custom_loss:
+            loss = call_compute_loss(model, x, y, y_pred, sample_weight, training=True)
+        else:
+            loss = self.total_loss(y, y_pred, sample_weight)
+        loss.backward()
+        self.optimizer.update()
+        for parameter in self.parameters:
+            parameter.grad = None
+        with torch.no_grad():
+            self.tracker.update_from_mean(loss, batch_length(y_pred))
+            if self.custom_metrics:
+                model.compute_metrics(x, y, y_pred, sample_weight)
+            elif y is not None:
+                self.metrics.update(model, y, y_pred, sample_weight)
+
+    def total_loss(self, y, y_pred, sample_weight):
+        """Return the compiled loss plus the losses that layers and regularizers added."""
+        model, loss = self.model, None
+        if self.loss is not None and y is not None:
+            loss = self.loss(model, y, y_pred, sample_weight)
+        for weight in self.regularized:
+            penalty = weight.regularizer(weight.value)
+            loss = penalty if loss is None else loss + penalty
+        if model._loss_version != collecting.loss_version() or model._holds_losses:
+            for added in collecting.call_losses(model):
+                loss = added if loss is None else loss + added
+        if loss is None:
+            raise ValueError(no_loss_message(model))
+        return loss
+
+
+def no_loss_message(model):
+    """Return what to say when there is nothing to minimise."""
+    return (
+        f"No loss to compute for '{model.name}'. Provide a `loss` argument in `compile()`, targets `y` in `fit()`, or call "
+        "`add_loss()` in a layer."
+    )
+
+
+def batch_length(y_pred):
+    """Return the number of samples in a batch, from its outputs."""
+    if isinstance(y_pred, torch.Tensor):
+        return y_pred.shape[0] if y_pred.ndim else 1
+    first = next(t for t in nested.flatten(y_pred) if isinstance(t, torch.Tensor))
+    return first.shape[0] if first.ndim else 1
+
+
+def call_compute_loss(model, x, y, y_pred, sample_weight, training):
+    """Call a user's `compute_loss`, which may lack the `training` argument of today."""
+    try:
+        return model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+    except TypeError as error:
+        if "training" not in str(error):
+            raise
+        return model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
+
+
+def compute_loss(model, y, y_pred, sample_weight):
+    """Return the compiled loss plus all losses that layers and regularizers added: what `Model.compute_loss` does."""
+    parts = []
+    if model.compiled_loss is not None and y is not None:
+        parts.append(model.compiled_loss(model, y, y_pred, sample_weight))
+    parts += model.losses
+    if not parts:
+        raise ValueError(no_loss_message(model))
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
+def test_step(model, x, y, sample_weight):
+    """Add a batch to the loss and the metrics, without training. The model is in inference mode, gradients are off."""
+    y_pred = model(x)
+    base = model.trainer_base
+    if type(model).compute_loss is not base.compute_loss:
+        loss = call_compute_loss(model, x, y, y_pred, sample_weight, training=False)
+    else:
+        loss = compute_loss(model, y, y_pred, sample_weight)
+    model.loss_tracker.update_from_mean(loss, batch_length(y_pred))
+    if type(model).compute_metrics is not base.compute_metrics:
+        model.compute_metrics(x, y, y_pred, sample_weight)
+    elif y is not None:
+        model.compiled_metrics.update(model, y, y_pred, sample_weight)
+
+
+def detach(structure):
+    """Return nested tensors cut from the graph, masks kept."""
+    return nested.map_structure(
+        lambda t: attach_mask(t.detach(), get_mask(t)) if isinstance(t, torch.Tensor) else t, structure
+    )
+
+
+def to_floats(logs):
+    """Return logs as Python numbers; all tensors in one transfer from the device."""
+    scalars = {k: v for k, v in logs.items() if isinstance(v, torch.Tensor) and v.numel() == 1}
+    read = {}
+    if scalars:
+        stacked = torch.stack([v.detach().reshape(()).to(torch.float64) for v in scalars.values()])
+        read = dict(zip(scalars, stacked.tolist(), strict=True))
+    found = {}
+    for key, value in logs.items():
+        if key in read:
+            found[key] = read[key]
+        elif isinstance(value, torch.Tensor):
+            found[key] = value.detach().cpu().numpy()
+        else:
+            found[key] = value if not hasattr(value, "result") else value.result()
+    return found

@@ -1,0 +1,446 @@
+"""`Trainer`: the methods with which a model is compiled, trained, evaluated and asked for predictions."""
+
+import torch
+from torch import nn
+
+from torchkeras_lite import metrics as metrics_room
+from torchkeras_lite import optimizers
+from torchkeras_lite.base import nested
+from torchkeras_lite.base.checks import describe, suggestion
+from torchkeras_lite.base.device import default_device
+from torchkeras_lite.base.serialization import deserialize_keras_object, serialize_keras_object
+from torchkeras_lite.engine import collecting
+from torchkeras_lite.training import compiled, loops, steps
+from torchkeras_lite.training import data as batching
+
+JIT = (True, False, "auto")
+COMPILE_ARGUMENTS = (
+    "optimizer",
+    "loss",
+    "loss_weights",
+    "metrics",
+    "weighted_metrics",
+    "run_eagerly",
+    "steps_per_execution",
+    "jit_compile",
+    "auto_scale_loss",
+)
+
+
+class Trainer:
+    """What a model can be told about training. Everything is done by functions of this room."""
+
+    def _init_trainer(self):
+        self.__dict__.update(
+            optimizer=None,
+            loss=None,
+            history=None,
+            stop_training=False,
+            compiled=False,
+            compiled_loss=None,
+            compiled_metrics=None,
+            loss_tracker=None,
+            steps_per_execution=1,
+            run_eagerly=False,
+            jit_compile="auto",
+            _compile_arguments=None,
+        )
+
+    @property
+    def trainer_base(self):
+        """The class whose steps are ours, to tell a user's own."""
+        return Trainer
+
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+        auto_scale_loss=True,
+    ):
+        """Say how the model is trained.
+
+        Args:
+            optimizer: Name, config or `Optimizer`.
+            loss: Name, function `f(y_true, y_pred)`, `Loss` or torch loss; with several outputs a list, or a dict by names of
+                outputs, or one for all.
+            loss_weights: Factor of each output's loss: a list, or a dict by names of outputs.
+            metrics: List of names, functions and `Metric`s; with several outputs a list of lists or a dict by names of
+                outputs. `"accuracy"` is read by the shapes of targets and outputs.
+            weighted_metrics: Likewise, for metrics that also see the sample and class weights.
+            run_eagerly: Steps are eager unless `jit_compile=True`, so `True` only forbids that.
+            steps_per_execution: Steps between two calls of the batch hooks of callbacks, an integer >= 1.
+            jit_compile: `True` compiles the model's forward and backward with `torch.compile`; `"auto"` and `False` do not.
+            auto_scale_loss: Whether the loss is scaled under `mixed_float16`.
+
+        Raises:
+            ValueError: an unknown name of an optimizer, loss or metric (with the nearest known one).
+
+        Source: Keras 3 `Model.compile`.
+        """
+        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+            raise ValueError(f"compile: `steps_per_execution` must be a positive integer, got {steps_per_execution!r}.")
+        if jit_compile not in JIT:
+            raise ValueError(f"compile: `jit_compile` must be True, False or 'auto', got {jit_compile!r}.")
+        if run_eagerly and jit_compile is True:
+            raise ValueError("compile: `run_eagerly=True` and `jit_compile=True` exclude each other. Pass one of them.")
+        optimizer = optimizers.get(optimizer)
+        if optimizer is None:
+            raise ValueError("compile: `optimizer` must be a name or an Optimizer, got None. Pass for example 'adam'.")
+        if auto_scale_loss and self.dtype_policy.name == "mixed_float16" and hasattr(optimizers, "LossScaleOptimizer"):
+            if not isinstance(optimizer, optimizers.LossScaleOptimizer):
+                optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+        compiled_loss = compiled.CompiledLoss(loss, loss_weights) if loss is not None else None
+        compiled_metrics = compiled.CompiledMetrics(metrics, weighted_metrics)
+        self.__dict__.update(
+            optimizer=optimizer,
+            loss=loss,
+            compiled=True,
+            compiled_loss=compiled_loss,
+            compiled_metrics=compiled_metrics,
+            loss_tracker=metrics_room.Mean(name="loss"),
+            steps_per_execution=steps_per_execution,
+            run_eagerly=bool(run_eagerly),
+            jit_compile=jit_compile,
+            stop_training=False,
+        )
+        self.__dict__["_compile_arguments"] = dict(
+            zip(
+                COMPILE_ARGUMENTS,
+                (
+                    optimizer,
+                    loss,
+                    loss_weights,
+                    metrics,
+                    weighted_metrics,
+                    run_eagerly,
+                    steps_per_execution,
+                    jit_compile,
+                    auto_scale_loss,
+                ),
+                strict=True,
+            )
+        )
+        self.__dict__["_compiled_call_impl"] = None
+        if jit_compile is True:
+            nn.Module.compile(self)
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+    ):
+        """Train for a number of epochs.
+
+        Args:
+            x: Inputs: an array or tensor, a list of them, a dict by names of inputs; or an iterable of batches (a `DataLoader`,
+                a generator), or a torch `Dataset`.
+            y: Targets, in the form of the outputs; left out when `x` gives batches.
+            batch_size: Rows a batch, 32 by default; the last batch may be smaller.
+            epochs: Number of the last epoch.
+            verbose: 0 silent, 1 a bar, 2 a line an epoch; `"auto"` is 1. Where the output is no terminal, a line an epoch.
+            callbacks: List of callbacks.
+            validation_split: Fraction of the rows, the last ones, that is held out and evaluated after every epoch.
+            validation_data: `(x, y)`, `(x, y, sample_weight)` or an iterable of batches, evaluated after every epoch.
+            shuffle: Whether arrays are taken in a new order every epoch; `"batch"` shuffles whole batches.
+            class_weight: Mapping of class numbers to weights in the loss; classes that are not named weigh 1.
+            sample_weight: A weight in the loss for every row.
+            initial_epoch: Number of epochs already done.
+            steps_per_epoch: Batches an epoch; `None`: all there are.
+            validation_steps: Batches of validation; `None`: all there are.
+            validation_batch_size: Rows a batch of validation; `None`: `batch_size`.
+            validation_freq: Evaluate after every that many epochs, or after the epochs listed, counted from 1.
+
+        Returns:
+            The `History`: `.history` maps names to a value an epoch, `.epoch` has the numbers of the epochs.
+
+        Raises:
+            ValueError: `compile` was not called; arrays of different lengths; shapes that do not fit.
+
+        Source: Keras 3 `Model.fit`.
+        """
+        self._require_compiled("fit")
+        return loops.fit(
+            self,
+            x,
+            y,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+        )
+
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        **kwargs,
+    ):
+        """Return the loss and the metrics on data.
+
+        Args:
+            x, y, batch_size, verbose, sample_weight, callbacks: As in `fit`.
+            steps: Batches to look at; `None`: all.
+            return_dict: Whether to return a dict by names instead of a list.
+
+        Returns:
+            The loss alone, or a list of the loss and the metrics in the order of `compile`, or a dict.
+
+        Source: Keras 3 `Model.evaluate`.
+        """
+        self._require_compiled("evaluate")
+        if kwargs:
+            unknown = next(iter(kwargs))
+            known = ("x", "y", "batch_size", "verbose", "sample_weight", "steps", "callbacks", "return_dict")
+            raise TypeError(f"evaluate: unknown argument `{unknown}`{suggestion(unknown, known)}")
+        return loops.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict)
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """Return the outputs for data as NumPy arrays, in the form of the model's outputs.
+
+        Args:
+            x, batch_size, verbose, callbacks: As in `fit`.
+            steps: Batches to compute; `None`: all.
+
+        Source: Keras 3 `Model.predict`.
+        """
+        return loops.predict(self, x, batch_size, verbose, steps, callbacks)
+
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        """Make one training step on one batch.
+
+        Returns:
+            The loss and the metrics of this batch: a number, a list or (with `return_dict`) a dict.
+
+        Raises:
+            ValueError: `class_weight` together with `sample_weight`.
+
+        Source: Keras 3 `Model.train_on_batch`.
+        """
+        self._require_compiled("train_on_batch")
+        if class_weight is not None:
+            if sample_weight is not None:
+                raise ValueError("Arguments `sample_weight` and `class_weight` cannot be specified at the same time.")
+            sample_weight = batching.weights_of_classes(y, class_weight)
+        batch = self._one_batch(x, y, sample_weight)
+        loops.prepare_optimizer(self)
+        self.reset_metrics()
+        with loops.mode(self, True):
+            logs = loops.read_logs(self, loops.training_step(self)(*batch))
+        return logs if return_dict else loops.in_order(self, logs)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        """Compute the loss and the metrics of one batch, without training.
+
+        Returns:
+            As `train_on_batch`.
+
+        Source: Keras 3 `Model.test_on_batch`.
+        """
+        self._require_compiled("test_on_batch")
+        batch = self._one_batch(x, y, sample_weight)
+        self.reset_metrics()
+        with loops.mode(self, False), torch.no_grad():
+            logs = loops.read_logs(self, loops.testing_step(self)(*batch))
+        return logs if return_dict else loops.in_order(self, logs)
+
+    def predict_on_batch(self, x):
+        """Return the outputs for one batch as NumPy arrays.
+
+        Source: Keras 3 `Model.predict_on_batch`.
+        """
+        x, _, _ = self._one_batch(x)
+        with loops.mode(self, False), torch.no_grad():
+            outputs = self.predict_step((x,))
+        return nested.map_structure(lambda t: t.cpu().numpy(), outputs)
+
+    def _one_batch(self, x, y=None, sample_weight=None):
+        rows = next(iter(nested.flatten(batching.map_arrays(batching.np_or_tensor, x))))
+        batches = batching.make_batches(self, x, y, sample_weight, batch_size=max(len(rows), 1))
+        loops.ensure_built(self, batches)
+        return next(iter(batches))
+
+    # ---------------------------------------------------------------- to be overridden
+
+    def train_step(self, data):
+        """Make one training step on a batch and return the logs, a dict of names to values; override for an own one.
+
+        Args:
+            data: The batch: `x`, `(x, y)` or `(x, y, sample_weight)` of tensors on the model's device.
+        """
+        x, y, sample_weight = batching.unpack_x_y_sample_weight(data)
+        steps.TrainStep(self)(x, y, sample_weight)
+        return self.get_metrics_result()
+
+    def test_step(self, data):
+        """Add a batch to the loss and the metrics and return the logs; override for an own one."""
+        steps.test_step(self, *batching.unpack_x_y_sample_weight(data))
+        return self.get_metrics_result()
+
+    def predict_step(self, data):
+        """Return the outputs for a batch; override for an own one."""
+        x, _, _ = batching.unpack_x_y_sample_weight(data)
+        return self(x)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Return the loss of a batch, a scalar tensor: the compiled one plus those of layers and regularizers.
+
+        Args:
+            x: The inputs.
+            y: The targets.
+            y_pred: The outputs.
+            sample_weight: Weights, or `None`.
+            training: Whether the batch is trained on.
+
+        Raises:
+            ValueError: there is nothing to compute.
+        """
+        return steps.compute_loss(self, y, y_pred, sample_weight)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Add a batch to the compiled metrics and return all results by name."""
+        if y is not None:
+            self.compiled_metrics.update(self, y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self):
+        """Return the results of all metrics by name, tensors on the device."""
+        found = {}
+        for metric in self.metrics:
+            value = metric.result()
+            if isinstance(value, dict):
+                found |= value
+            else:
+                found[metric.name] = value if isinstance(value, torch.Tensor) else getattr(value, "value", value)
+        return found
+
+    def reset_metrics(self):
+        """Start all metrics again."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    @property
+    def metrics(self):
+        """All metrics: the tracker of the loss, those of layers (attributes), the compiled ones, losses of outputs."""
+        found = [self.loss_tracker] if self.compiled and self.loss_tracker is not None else []
+        for layer in collecting.all_layers(self):
+            found += [m for m in own_metrics(layer) if m not in found]
+        if self.compiled:
+            found.append(self.compiled_metrics)
+            if self.compiled_loss is not None:
+                found += self.compiled_loss.trackers
+        return found
+
+    @property
+    def metrics_names(self):
+        """Names of all metrics."""
+        return [metric.name for metric in self.metrics]
+
+    @property
+    def metrics_variables(self):
+        """State of all metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    def log_names(self):
+        """Return the names in logs in Keras's order for lists: the loss, losses of outputs, metrics."""
+        names = ["loss"]
+        if self.compiled_loss is not None:
+            names += [tracker.name for tracker in self.compiled_loss.trackers]
+        return list(dict.fromkeys([*names, *self.get_metrics_result()]))
+
+    # ---------------------------------------------------------------- what the loops ask
+
+    @property
+    def is_built(self):
+        """Whether the weights of the model and of all layers in it exist."""
+        return self.built and self._called or self._recording is not None
+
+    @property
+    def compute_torch_dtype(self):
+        """Torch dtype that floating-point data is given in."""
+        return self._compute if self.dtype_policy.compute_dtype not in ("float16", "bfloat16") else torch.float32
+
+    @property
+    def data_device(self):
+        """Device that data is moved to: the one of the weights."""
+        tensor = next(self.parameters(), None)
+        if tensor is None:
+            tensor = next(self.buffers(), None)
+        return tensor.device if tensor is not None else self._device or default_device()
+
+    def input_torch_dtypes(self, x):
+        """Return the torch dtypes of the graph's inputs where `x` is given in their order, else `None`."""
+        if self._recording is None or isinstance(x, dict):
+            return None
+        return self._input_dtypes
+
+    def _require_compiled(self, method):
+        if not self.compiled:
+            raise ValueError(
+                f"{describe(self)}: {method}() needs a loss and an optimizer. You must call `compile()` before using the model: "
+                "model.compile(optimizer=..., loss=...)."
+            )
+
+    def get_compile_config(self):
+        """Return what `compile` was given as plain values, or `None` when it was not called."""
+        if not self.compiled:
+            return None
+        return {key: serialize_keras_object(value) for key, value in self._compile_arguments.items()}
+
+    def compile_from_config(self, config):
+        """Compile with what `get_compile_config` returned."""
+        self.compile(**deserialize_keras_object(config))
+
+
+def own_metrics(layer):
+    """Return the metrics among the attributes of `layer`, in lists and dicts as well."""
+    found = []
+    for key, value in layer.__dict__.items():
+        if key not in ("loss_tracker", "compiled_metrics", "_compile_arguments", "compiled_loss"):
+            found += _metrics_in(value)
+    return found
+
+
+def _metrics_in(value):
+    if isinstance(value, metrics_room.Metric):
+        return [value]
+    if isinstance(value, dict):
+        return [m for part in value.values() for m in _metrics_in(part)]
+    if isinstance(value, (list, tuple)):
+        return [m for part in value for m in _metrics_in(part)]
+    return []
