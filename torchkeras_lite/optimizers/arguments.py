@@ -1,0 +1,92 @@
+"""Constructor arguments of optimizers: the shared ones, those of tf.keras, and what signatures show."""
+
+import inspect
+
+from torchkeras_lite.base.checks import refuse_unknown as _refuse_unknown
+from torchkeras_lite.base.checks import unit_interval
+
+IGNORED = ("jit_compile", "is_legacy_optimizer")
+
+
+def take_old(owner, learning_rate, kwargs):
+    """Take tf.keras's arguments out of `kwargs` and return the learning rate they leave.
+
+    Raises:
+        ValueError: `decay`, which a schedule has replaced.
+    """
+    for name in IGNORED:
+        kwargs.pop(name, None)
+    decay = kwargs.pop("decay", None)
+    if decay:
+        raise ValueError(
+            f"{type(owner).__name__}: `decay` is no longer an argument, got decay={decay!r}. Pass "
+            "`learning_rate=schedules.InverseTimeDecay(initial_learning_rate, decay_steps=1, "
+            f"decay_rate={decay!r})`."
+        )
+    return kwargs.pop("lr", learning_rate)
+
+
+def refuse_unknown(owner, kwargs):
+    """Raise for keyword arguments that the class of `owner` doesn't have."""
+    if kwargs:
+        known = [name for name in inspect.signature(type(owner)).parameters if name != "kwargs"]
+        try:
+            _refuse_unknown(owner, kwargs, known)
+        except TypeError as error:
+            # Keras's type for this one, ValueError, is what scripts catch.
+            raise ValueError(f"Argument(s) not recognized: {kwargs}. {error}") from None
+
+
+def check_options(optimizer):
+    """Check the arguments that all optimizers share.
+
+    Raises:
+        ValueError: more than one clipping option, or a value out of its range.
+    """
+    kind = type(optimizer).__name__
+    clips = {name: getattr(optimizer, name) for name in ("clipnorm", "clipvalue", "global_clipnorm")}
+    if sum(value is not None for value in clips.values()) > 1:
+        raise ValueError(
+            f"{kind}: Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. Received: "
+            + ", ".join(f"{name}={value}" for name, value in clips.items())
+        )
+    if optimizer.use_ema:
+        if not 0 <= optimizer.ema_momentum <= 1:
+            raise ValueError(
+                f"{kind}: `ema_momentum` must be in the range [0, 1]. Received: "
+                f"ema_momentum={optimizer.ema_momentum}"
+            )
+        frequency = optimizer.ema_overwrite_frequency
+        if frequency and (not isinstance(frequency, int) or frequency < 1):
+            raise ValueError(
+                f"{kind}: `ema_overwrite_frequency` must be an integer >= 1 or None. Received: "
+                f"ema_overwrite_frequency={frequency}"
+            )
+    steps = optimizer.gradient_accumulation_steps
+    if steps and (not isinstance(steps, int) or steps < 2):
+        raise ValueError(
+            f"{kind}: `gradient_accumulation_steps` must be an integer >= 2. Received: "
+            f"gradient_accumulation_steps={steps}"
+        )
+
+
+def check_momentum(owner, momentum):
+    """Return `momentum`, which must be in [0, 1]."""
+    try:
+        return unit_interval(owner, "momentum", momentum)
+    except ValueError as error:
+        raise ValueError(f"`momentum` must be a float between [0, 1]. {error}") from None
+
+
+def full_signature(cls):
+    """Return the signature of `cls` with the parameters that its `**kwargs` hands on to its base class."""
+    own = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    named = {parameter.name for parameter in own}
+    if "learning_rate" not in named or not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own):
+        return inspect.Signature(own)
+    inherited = [
+        parameter.replace(kind=parameter.KEYWORD_ONLY)
+        for parameter in inspect.signature(cls.__base__).parameters.values()
+        if parameter.name not in named
+    ]
+    return inspect.Signature([*own[:-1], *inherited, own[-1]])
