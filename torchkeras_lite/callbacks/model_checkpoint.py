@@ -1,0 +1,145 @@
+"""Saving the model while it trains."""
+
+import os
+import warnings
+
+import numpy as np
+
+from torchkeras_lite.callbacks.batch_counter import BatchCounter, save_frequency
+from torchkeras_lite.callbacks.monitor import MonitorCallback
+from torchkeras_lite.callbacks.progress import announce
+
+MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".safetensors")
+
+
+class ModelCheckpoint(MonitorCallback):
+    """Saves the model, or its weights, after every epoch or every so many batches.
+
+    Args:
+        filepath: Path of the file, ending in `.keras` (or `.weights.h5` with `save_weights_only`). It may
+            name values: `"{epoch:02d}-{val_loss:.2f}.keras"`, where `epoch` and `batch` count from 1.
+        monitor: Name of an entry of the logs, for `save_best_only`.
+        verbose: 1 to print when it acts.
+        save_best_only: Whether to save only when the monitored value got better.
+        save_weights_only: Whether to call `model.save_weights` instead of `model.save`.
+        mode: `"min"`, `"max"` or `"auto"`; see `MonitorCallback`.
+        save_freq: `"epoch"`, or a number of batches.
+        initial_value_threshold: Value that the first one must better.
+
+    Raises:
+        ValueError: another ending of `filepath`, or an unknown `save_freq`.
+        KeyError: at the first saving, if `filepath` names a value that the logs do not have.
+        IsADirectoryError: at the first saving, if there is a folder of that name.
+
+    Source: Keras 3 `keras.callbacks.ModelCheckpoint`.
+    """
+
+    def __init__(
+        self,
+        filepath,
+        monitor="val_loss",
+        verbose=0,
+        save_best_only=False,
+        save_weights_only=False,
+        mode="auto",
+        save_freq="epoch",
+        initial_value_threshold=None,
+    ):
+        super().__init__(monitor, mode, initial_value_threshold)
+        self.verbose = verbose
+        self.filepath = os.fspath(filepath)
+        self.save_best_only = save_best_only
+        self.save_weights_only = save_weights_only
+        self.save_freq = save_frequency("ModelCheckpoint", save_freq)
+        if save_weights_only and not self.filepath.endswith(".weights.h5"):
+            raise ValueError(
+                "When using `save_weights_only=True` in `ModelCheckpoint`, the filepath provided must end in "
+                f"`.weights.h5` (Keras weights format). Received: filepath={filepath}"
+            )
+        if not save_weights_only and not self.filepath.endswith(MODEL_SUFFIXES):
+            raise ValueError(
+                "The filepath provided must end in `.keras` (Keras model format). "
+                f"Received: filepath={filepath}. Also known: {', '.join(MODEL_SUFFIXES[1:])}."
+            )
+        self._counter = BatchCounter()
+        self._batches_since_saving = 0
+        self._current_epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Note the epoch."""
+        self._current_epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Save after `save_freq` batches."""
+        if self.save_freq == "epoch":
+            return
+        self._batches_since_saving += self._counter.new(batch)
+        if self._batches_since_saving >= self.save_freq:
+            self._batches_since_saving = 0
+            self._save(self._current_epoch, batch, logs or {})
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Save after the epoch."""
+        if self.save_freq == "epoch":
+            self._save(epoch, None, logs or {})
+
+    def _save(self, epoch, batch, logs):
+        path = self._path(epoch, batch, logs)
+        if self.save_best_only:
+            if not self._is_best(epoch, logs, path):
+                return
+        elif self.verbose:
+            announce(f"\nEpoch {epoch + 1}: saving model to {path}")
+        if os.path.isdir(path):
+            raise IsADirectoryError(
+                "Please specify a non-directory filepath for ModelCheckpoint. "
+                f"Filepath used is an existing directory: {path}"
+            )
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        if self.save_weights_only:
+            self.model.save_weights(path, overwrite=True)
+        else:
+            self.model.save(path, overwrite=True)
+        if self.verbose:
+            announce(f"\nEpoch {epoch + 1}: finished saving model to {path}")
+
+    def _is_best(self, epoch, logs, path):
+        current = logs.get(self.monitor)
+        if current is None:
+            warnings.warn(
+                f"Can save best model only with {self.monitor} available. The logs have {', '.join(logs)}; "
+                "saving the model as it is.",
+                stacklevel=5,
+            )
+            return True
+        if np.ndim(current) > 0:
+            warnings.warn(
+                f"Can save best model only when `monitor` is a scalar value. Received: {current}. "
+                "Falling back to `save_best_only=False`.",
+                stacklevel=5,
+            )
+            return True
+        best = self.best
+        if not self.is_improvement(current, best):
+            if self.verbose:
+                announce(f"\nEpoch {epoch + 1}: {self.monitor} did not improve from {best:.5f}")
+            return False
+        self.best = current
+        if self.verbose:
+            before = "None" if best is None else f"{best:.5f}"
+            change = f"{self.monitor} improved from {before} to {current:.5f}"
+            announce(f"\nEpoch {epoch + 1}: {change}, saving model to {path}")
+        return True
+
+    def _path(self, epoch, batch, logs):
+        values = {"epoch": epoch + 1} if batch is None else {"epoch": epoch + 1, "batch": batch + 1}
+        if "{" not in self.filepath:
+            return self.filepath
+        values |= dict(logs)
+        try:
+            return self.filepath.format(**values)
+        except KeyError as error:
+            raise KeyError(
+                f'Failed to format this callback filepath: "{self.filepath}". Reason: {error}. '
+                f"Known here: {', '.join(values)}."
+            ) from None
