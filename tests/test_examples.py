@@ -1,0 +1,52 @@
+"""Every example and the demo run from the command line, without a warning, and reach a result."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+# What each example prints at its end, and the range that the number must lie in with --quick.
+RESULTS = {
+    "custom_layer.py": ("test accuracy", 0.9, 1.0),
+    "custom_train_step.py": ("test accuracy", 0.85, 1.0),
+    "digits_cnn.py": ("test accuracy", 0.93, 1.0),
+    "inside_a_torch_module.py": ("test accuracy", 0.9, 1.0),
+    "tabular_regression.py": ("error relative to always predicting the mean", 0.5, 0.85),
+    "two_inputs_two_outputs.py": ("department_accuracy", 0.8, 1.0),
+}
+
+
+def run(script, *arguments, cwd):
+    """Run a script of the repository and return what it printed."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "MPLBACKEND": "Agg"}
+    result = subprocess.run(
+        [sys.executable, "-W", "error", str(ROOT / script), *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
+    return result.stdout
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example_reaches_its_result(name, tmp_path):
+    what, low, high = RESULTS[name]
+    printed = run(f"examples/{name}", "--quick", cwd=tmp_path)
+    (value,) = re.findall(rf"^{what}: ([-\d.]+)$", printed, re.M)
+    assert low <= float(value) <= high
+
+
+def test_demo_learns_reloads_and_draws(tmp_path):
+    printed = run("scripts/demo.py", "--here", "--output", str(tmp_path), cwd=tmp_path)
+    assert printed.count(": ok\n") == 2
+    for name in ("curves.png", "predictions.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "weights.pt").stat().st_size > 100_000
