@@ -1,4 +1,7 @@
-"""`fit`, `evaluate` and `predict` give Keras's numbers: equal weights in, `shuffle=False`, equal histories out."""
+"""`fit`, `evaluate` and `predict` give Keras's numbers.
+
+Equal weights in, `shuffle=False`, equal histories out.
+"""
 
 import keras
 import numpy as np
@@ -73,7 +76,10 @@ TASKS = {
 def test_history_equals_keras(task, optimizer):
     units, last, loss, metrics, y = TASKS[task]
     ours, theirs = fit_both(
-        lambda k: sequential(k, units, last), {"optimizer": optimizer, "loss": loss, "metrics": list(metrics)}, X, y
+        lambda k: sequential(k, units, last),
+        {"optimizer": optimizer, "loss": loss, "metrics": list(metrics)},
+        X,
+        y,
     )
     np.testing.assert_allclose(ours.evaluate(X, y, verbose=0), theirs.evaluate(X, y, verbose=0), RTOL, ATOL)
     mine, his = (m.evaluate(X, y, verbose=0, return_dict=True) for m in (ours, theirs))
@@ -95,7 +101,9 @@ OPTIMIZERS = {
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())
 def test_optimizer_options_in_fit(optimizer):
-    fit_both(lambda k: sequential(k, 1, None), {"optimizer": optimizer, "loss": "mse", "metrics": ["mae"]}, X, REAL)
+    fit_both(
+        lambda k: sequential(k, 1, None), {"optimizer": optimizer, "loss": "mse", "metrics": ["mae"]}, X, REAL
+    )
 
 
 FIT_ARGUMENTS = {
@@ -116,16 +124,30 @@ FIT_ARGUMENTS = {
 @pytest.mark.parametrize("arguments", FIT_ARGUMENTS.values(), ids=FIT_ARGUMENTS.keys())
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_fit_arguments(arguments):
-    compile_args = {"optimizer": "adam", "loss": "mse", "metrics": ["mae"], "weighted_metrics": ["mae", "mse"]}
+    compile_args = {
+        "optimizer": "adam",
+        "loss": "mse",
+        "metrics": ["mae"],
+        "weighted_metrics": ["mae", "mse"],
+    }
     fit_both(lambda k: sequential(k, 1, None), compile_args, X, REAL, arguments)
 
 
 @pytest.mark.parametrize("y", [LABELS, LABELS[:, None], ONE_HOT], ids=["labels", "column", "one-hot"])
 def test_class_weight(y):
     loss = "categorical_crossentropy" if y is ONE_HOT else "sparse_categorical_crossentropy"
-    compile_args = {"optimizer": "adam", "loss": loss, "metrics": ["accuracy"], "weighted_metrics": ["accuracy"]}
+    compile_args = {
+        "optimizer": "adam",
+        "loss": loss,
+        "metrics": ["accuracy"],
+        "weighted_metrics": ["accuracy"],
+    }
     fit_both(
-        lambda k: sequential(k, 3, "softmax"), compile_args, X, y, {"class_weight": {0: 3.0, 2: 0.5}, "validation_split": 0.2}
+        lambda k: sequential(k, 3, "softmax"),
+        compile_args,
+        X,
+        y,
+        {"class_weight": {0: 3.0, 2: 0.5}, "validation_split": 0.2},
     )
 
 
@@ -181,7 +203,9 @@ COMPILE = {
 @pytest.mark.parametrize("inputs", INPUTS)
 def test_several_inputs_and_outputs(inputs, targets, compile_args):
     x, y = INPUTS[inputs], TARGETS[targets]
-    ours, theirs = fit_both(two_by_two, {"optimizer": "adam", **compile_args}, x, y, {"validation_split": 0.2})
+    ours, theirs = fit_both(
+        two_by_two, {"optimizer": "adam", **compile_args}, x, y, {"validation_split": 0.2}
+    )
     np.testing.assert_allclose(ours.evaluate(x, y, verbose=0), theirs.evaluate(x, y, verbose=0), RTOL, ATOL)
     for mine, his in zip(ours.predict(x, verbose=0), theirs.predict(x, verbose=0), strict=True):
         np.testing.assert_allclose(mine, his, rtol=1e-3, atol=1e-4)
@@ -227,6 +251,11 @@ def test_second_fit_goes_on():
 
 @pytest.mark.parametrize("kind", ["numpy", "float64", "tensor", "integers"])
 def test_kinds_of_arrays(kind):
-    x = {"numpy": X, "float64": X.astype("float64"), "tensor": torch.from_numpy(X), "integers": (X * 4).astype("int64")}[kind]
+    x = {
+        "numpy": X,
+        "float64": X.astype("float64"),
+        "tensor": torch.from_numpy(X),
+        "integers": (X * 4).astype("int64"),
+    }[kind]
     compile_args = {"optimizer": "sgd", "loss": "mse", "metrics": ["mae"]}
     fit_both(lambda k: sequential(k, 1, None), compile_args, x, REAL)

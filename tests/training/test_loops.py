@@ -1,4 +1,7 @@
-"""What the loops promise besides numbers: order of calls, modes, no waiting for the device, errors, kinds of data."""
+"""What the loops promise besides numbers.
+
+Order of calls, modes, no waiting for the device, errors, kinds of data.
+"""
 
 import keras
 import numpy as np
@@ -20,7 +23,9 @@ def model_of(k=tkl, **compile_args):
 
 
 HOOKS = [f"on_{kind}_{place}" for kind in ("train", "test", "predict") for place in ("begin", "end")]
-BATCH_HOOKS = [f"on_{kind}_batch_{place}" for kind in ("train", "test", "predict") for place in ("begin", "end")]
+BATCH_HOOKS = [
+    f"on_{kind}_batch_{place}" for kind in ("train", "test", "predict") for place in ("begin", "end")
+]
 
 
 def recorder(k, calls):
@@ -92,7 +97,9 @@ def test_logs_of_batches_are_the_running_means():
     seen = {}
     for k in (tkl, keras):
         losses = seen[k] = []
-        callback = k.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: losses.append(logs["loss"]))
+        callback = k.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: losses.append(logs["loss"])
+        )
         model = model_of(k)
         model.set_weights([np.full(w.shape, 0.1, "float32") for w in model.get_weights()])
         model.fit(X, Y, batch_size=20, shuffle=False, verbose=0, callbacks=[callback])
@@ -202,7 +209,10 @@ def test_own_trackers_as_in_the_guide():
             y_pred = self(x, training=True)
             loss = (y_pred - y).square().mean()
             gradients = torch.autograd.grad(loss, self.trainable_weights)
-            assert all(isinstance(v, Weight) and g.shape == v.shape for v, g in zip(self.trainable_weights, gradients))
+            assert all(
+                isinstance(v, Weight) and g.shape == v.shape
+                for v, g in zip(self.trainable_weights, gradients)
+            )
             self.optimizer.apply(gradients, self.trainable_weights)
             self.loss_mean.update_state(loss)
             self.mae.update_state(y, y_pred)
@@ -271,7 +281,7 @@ KINDS = {
 }
 
 
-class iter_list:  # noqa: N801
+class iter_list:
     def __iter__(self):
         return batches_of()
 
@@ -317,7 +327,10 @@ class TestWrongCalls:
     def test_before_compile(self):
         model = tkl.Sequential([tkl.layers.Dense(1)])
         for method in (model.fit, model.evaluate, model.train_on_batch, model.test_on_batch):
-            self.refused(lambda method=method: method(X, Y), r"You must call `compile\(\)` before using the model.*model.compile")
+            self.refused(
+                lambda method=method: method(X, Y),
+                r"You must call `compile\(\)` before using the model.*model.compile",
+            )
 
     def test_lengths(self):
         text = r"Data cardinality is ambiguous.*'x' sizes: 50 'y' sizes: 10"
@@ -336,9 +349,15 @@ class TestWrongCalls:
     @pytest.mark.parametrize(
         ("arguments", "text"),
         [
-            ({"optimizer": "adamm"}, "Could not interpret optimizer identifier: 'adamm'; did you mean 'adam'"),
+            (
+                {"optimizer": "adamm"},
+                "Could not interpret optimizer identifier: 'adamm'; did you mean 'adam'",
+            ),
             ({"loss": "msee"}, "Could not interpret loss identifier: 'msee'; did you mean 'mse'"),
-            ({"metrics": ["acuracy"]}, "Could not interpret metric identifier: 'acuracy'; did you mean 'accuracy'"),
+            (
+                {"metrics": ["acuracy"]},
+                "Could not interpret metric identifier: 'acuracy'; did you mean 'accuracy'",
+            ),
             ({"optimizer": None}, "`optimizer` must be a name or an Optimizer, got None"),
             ({"steps_per_execution": 0}, "`steps_per_execution` must be a positive integer, got 0"),
             ({"jit_compile": "yes"}, "`jit_compile` must be True, False or 'auto', got 'yes'"),
@@ -351,9 +370,18 @@ class TestWrongCalls:
     @pytest.mark.parametrize(
         ("arguments", "text"),
         [
-            ({"loss": {"valu": "mse"}}, r"`loss` names the output 'valu', .*did you mean 'value'.*\['value', 'label'\]"),
-            ({"loss": ["mse"]}, r"`loss` should have as many entries as the model has outputs \(2: \['value', 'label'\]\), got 1"),
-            ({"loss": "mse", "metrics": {"labels": "mae"}}, "`metrics` names the output 'labels'.*did you mean 'label'"),
+            (
+                {"loss": {"valu": "mse"}},
+                r"`loss` names the output 'valu', .*did you mean 'value'.*\['value', 'label'\]",
+            ),
+            (
+                {"loss": ["mse"]},
+                r"`loss` should have as many entries as the model has outputs \(2: \['value', 'label'\]\), got 1",
+            ),
+            (
+                {"loss": "mse", "metrics": {"labels": "mae"}},
+                "`metrics` names the output 'labels'.*did you mean 'label'",
+            ),
             ({"loss": "mse", "loss_weights": [1.0]}, "`loss_weights` should have as many entries"),
         ],
     )
@@ -371,7 +399,10 @@ class TestWrongCalls:
             ({"validation_split": 0.99}, "not sufficient to split"),
             ({"class_weight": {0: 1.0}, "sample_weight": np.ones(50)}, "at the same time"),
             ({"batch_size": 0}, "`batch_size` must be a positive integer, got 0"),
-            ({"validation_freq": 0, "validation_split": 0.5}, "`validation_freq` must be a positive integer or a list"),
+            (
+                {"validation_freq": 0, "validation_split": 0.5},
+                "`validation_freq` must be a positive integer or a list",
+            ),
             ({"callbacks": [print]}, "expected instances of Callback.*LambdaCallback"),
         ],
     )
@@ -381,8 +412,13 @@ class TestWrongCalls:
 
     def test_data(self):
         self.refused(lambda: model_of().fit(None, verbose=0), "Expected data as arrays")
-        self.refused(lambda: model_of().fit(np.array([["a"]] * 50), Y, verbose=0), "Failed to convert an array of dtype <U1")
-        self.refused(lambda: model_of().fit(batches_of(), Y, verbose=0), "must be left out when `x` is a generator")
+        self.refused(
+            lambda: model_of().fit(np.array([["a"]] * 50), Y, verbose=0),
+            "Failed to convert an array of dtype <U1",
+        )
+        self.refused(
+            lambda: model_of().fit(batches_of(), Y, verbose=0), "must be left out when `x` is a generator"
+        )
         self.refused(lambda: model_of().fit(iter([]), verbose=0), "gave no batch|used up")
 
     def test_nothing_to_minimise(self):
@@ -394,7 +430,9 @@ class TestWrongCalls:
         model.compile("sgd", "mse")
         model.fit(X, Y, verbose=0)
         model.trainable = True
-        self.refused(lambda: model.fit(X, Y, verbose=0), r"does not know the weights.*Call `compile\(\)` again")
+        self.refused(
+            lambda: model.fit(X, Y, verbose=0), r"does not know the weights.*Call `compile\(\)` again"
+        )
 
 
 def test_frozen_layers_stay_and_a_recompiled_model_trains_them():
@@ -461,10 +499,14 @@ def test_jit_compile_trains_to_the_same_numbers(monkeypatch):
     compiled_with = []
     original = torch.compile
     monkeypatch.setattr(
-        torch, "compile", lambda f, **kw: compiled_with.append(kw) or original(f, **{**kw, "backend": "eager"})
+        torch,
+        "compile",
+        lambda f, **kw: compiled_with.append(kw) or original(f, **{**kw, "backend": "eager"}),
     )
     ours, plain = model_of(jit_compile=True), model_of()
     plain.set_weights(ours.get_weights())
-    histories = [m.fit(X, Y, batch_size=25, shuffle=False, epochs=2, verbose=0).history for m in (ours, plain)]
+    histories = [
+        m.fit(X, Y, batch_size=25, shuffle=False, epochs=2, verbose=0).history for m in (ours, plain)
+    ]
     assert compiled_with
     np.testing.assert_allclose(histories[0]["loss"], histories[1]["loss"], rtol=1e-5)

@@ -15,7 +15,7 @@ def describe(owner):
 
 
 def _as_int(value):
-    if isinstance(value, bool) or isinstance(value, float):
+    if isinstance(value, (bool, float)):
         return None
     try:
         return operator.index(value)
@@ -65,7 +65,7 @@ def unit_interval(owner, argument, value, *, open_end=False):
     inside = (
         isinstance(value, numbers.Real)
         and not isinstance(value, bool)
-        and 0 <= value
+        and value >= 0
         and (value < 1 if open_end else value <= 1)
     )
     if not inside:

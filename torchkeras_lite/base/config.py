@@ -15,9 +15,7 @@ def floatx():
 
 def set_floatx(value):
     """Set the default dtype: `"float16"`, `"bfloat16"`, `"float32"` or `"float64"`."""
-    _settings["floatx"] = one_of(
-        "set_floatx", "value", value, ("float16", "bfloat16", "float32", "float64")
-    )
+    _settings["floatx"] = one_of("set_floatx", "value", value, ("float16", "bfloat16", "float32", "float64"))
 
 
 def epsilon():

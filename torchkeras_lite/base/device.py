@@ -10,7 +10,8 @@ _chosen: contextvars.ContextVar[torch.device | None] = contextvars.ContextVar("d
 
 
 def parse_device(name):
-    """Return a `torch.device` from torch's spelling ("cuda:1") or Keras's and TensorFlow's ("gpu:0", "/GPU:0").
+    """Return a `torch.device` from torch's spelling ("cuda:1") or Keras's and TensorFlow's ("gpu:0",
+    "/GPU:0").
 
     Raises:
         ValueError: the name is not that of a device.
@@ -21,9 +22,15 @@ def parse_device(name):
     if match:
         kind, index = match.groups()
         if kind == "gpu":
-            kind = torch.accelerator.current_accelerator().type if torch.accelerator.is_available() else "cuda"
+            kind = (
+                torch.accelerator.current_accelerator().type if torch.accelerator.is_available() else "cuda"
+            )
         try:
-            return torch.device(kind) if index is None or kind in ("cpu", "meta") else torch.device(kind, int(index))
+            return (
+                torch.device(kind)
+                if index is None or kind in ("cpu", "meta")
+                else torch.device(kind, int(index))
+            )
         except RuntimeError:
             pass
     raise ValueError(f"device: expected a name such as 'cpu', 'cuda:1' or 'gpu:0', got {name!r}.")
@@ -59,7 +66,8 @@ def build_on(chosen):
 
 def default_device():
     """Return the device on which a model that has seen no tensor yet is built."""
-    chosen = _chosen.get()
+    # torch does not compile reads of context variables.
+    chosen = None if torch.compiler.is_compiling() else _chosen.get()
     if chosen is not None:
         return chosen
     configured = torch.get_default_device()

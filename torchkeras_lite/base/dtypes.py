@@ -35,7 +35,10 @@ ALIASES = {
 
 
 def standardize_dtype(dtype, default="float32"):
-    """Return Keras's name of `dtype`: a name, a torch or NumPy dtype, a Python type, or `None` for `default`."""
+    """Return Keras's name of `dtype`.
+
+    A name, a torch or NumPy dtype, a Python type, or `None` for `default`.
+    """
     if dtype is None:
         return default
     if isinstance(dtype, torch.dtype):

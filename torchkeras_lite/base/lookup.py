@@ -43,8 +43,8 @@ class Lookup:
     def get(self, identifier, *, instantiate=True):
         """Return the object that `identifier` stands for.
 
-        A name gives an instance of its class (the class with `instantiate=False`) or its function; a class gives
-        an instance; a config dict is read; callables and instances pass through; `None` stays `None`.
+        A name gives an instance of its class (the class with `instantiate=False`) or its function; a class
+        gives an instance; a config dict is read; callables and instances pass through; `None` stays `None`.
 
         Raises:
             ValueError: an unknown name, or something of another kind.
@@ -59,6 +59,7 @@ class Lookup:
         if callable(found):
             return found
         raise ValueError(
-            f"Could not interpret {self.kind} identifier: {identifier!r} of type {type(identifier).__name__}. "
+            f"Could not interpret {self.kind} identifier: {identifier!r} of type "
+            f"{type(identifier).__name__}. "
             f"Expected a name, a config dict or {self.remedy}."
         )

@@ -1,4 +1,7 @@
-"""Nested structures of lists, tuples, named tuples and dicts. Dicts are walked in sorted key order, as in Keras."""
+"""Nested structures of lists, tuples, named tuples and dicts.
+
+Dicts are walked in sorted key order, as in Keras.
+"""
 
 
 def is_nested(structure):
@@ -36,8 +39,12 @@ def flatten_with_path(structure, path=()):
 def _like(template, parts):
     if isinstance(template, tuple) and hasattr(template, "_fields"):
         return type(template)(*parts)
-    return type(template)(parts) if type(template) in (list, tuple) else (
-        tuple(parts) if isinstance(template, tuple) else list(parts)
+    if hasattr(template, "n_sequence_fields"):  # torch.return_types, as `torch.max(x, dim)` gives
+        return type(template)(parts)
+    return (
+        type(template)(parts)
+        if type(template) in (list, tuple)
+        else (tuple(parts) if isinstance(template, tuple) else list(parts))
     )
 
 
@@ -45,9 +52,7 @@ def map_structure(function, *structures):
     """Apply `function` leaf by leaf to structures of one form and return the results in that form."""
     first = structures[0]
     if isinstance(first, dict):
-        mapped = {
-            key: map_structure(function, *(s[key] for s in structures)) for key in _sorted_keys(first)
-        }
+        mapped = {key: map_structure(function, *(s[key] for s in structures)) for key in _sorted_keys(first)}
         return {key: mapped[key] for key in first}
     if isinstance(first, (list, tuple)):
         if any(len(s) != len(first) for s in structures[1:]):
@@ -56,6 +61,12 @@ def map_structure(function, *structures):
             )
         return _like(first, [map_structure(function, *parts) for parts in zip(*structures, strict=True)])
     return function(*structures)
+
+
+def unpack_single(structure):
+    """Return what a list or tuple of length 1 holds; everything else as it is."""
+    single = isinstance(structure, (list, tuple)) and len(structure) == 1
+    return structure[0] if single else structure
 
 
 def pack_like(template, leaves):

@@ -11,7 +11,8 @@ _public: dict[str, dict[str, object]] = {}
 _public_names: dict[object, tuple[str, str]] = {}
 _custom: dict[str, object] = {}
 _custom_names: dict[object, str] = {}
-_scoped: contextvars.ContextVar[dict] = contextvars.ContextVar("custom_objects", default={})
+_NOTHING: dict = {}
+_scoped: contextvars.ContextVar[dict] = contextvars.ContextVar("custom_objects", default=_NOTHING)
 
 
 def publish(room, objects, aliases=()):
@@ -47,7 +48,7 @@ def public_members(module):
 
 
 def public_class(name):
-    """Return the public class called `name`, a layer if there is one, else `None` (old files name no room)."""
+    """Return the public class called `name`, a layer if there is one (old files name no room)."""
     for members in (_public.get("keras.layers", {}), *_public.values()):
         if isinstance(members.get(name), type):
             return members[name]
@@ -90,7 +91,7 @@ def get_registered_name(obj):
 
 
 def get_registered_object(name, custom_objects=None, module_objects=None):
-    """Return what `name` stands for in the open scopes, the registrations or the mappings given, else `None`."""
+    """Return what `name` stands for in open scopes, registrations or the mappings given."""
     for table in (_scoped.get(), _custom, custom_objects or {}, module_objects or {}):
         if name in table:
             return table[name]

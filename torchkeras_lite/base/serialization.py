@@ -1,4 +1,5 @@
-"""Objects to plain configs and back, in the form Keras 3 writes: `{module, class_name, config, registered_name}`.
+"""Objects to plain configs and back, in the form Keras 3 writes: `{module, class_name, config,
+registered_name}`.
 
 Reading never imports what a config names and never runs code from it: classes come from the public tables,
 from registrations and from `custom_objects` alone.
@@ -25,14 +26,17 @@ def serialize_keras_object(obj):
     Raises:
         TypeError: an object without `get_config()`.
 
-    Source: Keras 3 `keras.saving.serialize_keras_object`. Lambdas raise here: their bytecode is never written.
+    Source: Keras 3 `keras.saving.serialize_keras_object`. Lambdas raise here: their bytecode is never
+    written.
     """
     if isinstance(obj, PLAIN):
         return obj
     if isinstance(obj, (list, tuple)):
-        return type(obj)(map(serialize_keras_object, obj)) if type(obj) in (list, tuple) else [
-            serialize_keras_object(part) for part in obj
-        ]
+        return (
+            type(obj)(map(serialize_keras_object, obj))
+            if type(obj) in (list, tuple)
+            else [serialize_keras_object(part) for part in obj]
+        )
     if isinstance(obj, dict):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     if isinstance(obj, np.generic):
@@ -138,7 +142,8 @@ def find_class(config, custom_objects=None):
         return found
     known = [*(custom_objects or {}), *registry.public_members(module)]
     raise TypeError(
-        f"Could not locate class '{class_name}' of module {module!r}{suggestion(class_name, known)} Register it with "
+        f"Could not locate class '{class_name}' of module {module!r}{suggestion(class_name, known)} Register "
+        "it with "
         "`@saving.register_keras_serializable()` or pass it in `custom_objects`."
     )
 

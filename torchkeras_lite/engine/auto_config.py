@@ -1,4 +1,4 @@
-"""Configs without code: a layer's config is its constructor's arguments, each read from the attribute of that name."""
+"""Configs without code: the constructor's arguments, each read from the attribute of its name."""
 
 import inspect
 
@@ -27,7 +27,7 @@ def configured_class(cls, method, base):
 
 def constructor_arguments(cls):
     """Return the names of the constructor's own arguments, without those of the base."""
-    parameters = inspect.signature(cls.__init__).parameters.values()
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
     return [p.name for p in parameters if p.kind in _NAMED and p.name not in BASE_ARGUMENTS]
 
 
@@ -41,6 +41,7 @@ def given_arguments(instance, arguments):
         return dict(kwargs)
     bound.apply_defaults()
     named = dict(bound.arguments)
+    named.pop(next(iter(signature.parameters)), None)  # the instance
     for parameter in signature.parameters.values():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             named |= named.pop(parameter.name, {})
@@ -66,7 +67,10 @@ def read_config(instance, cls, given):
         TypeError: an argument that is kept nowhere, or that cannot be written.
     """
     config = {}
-    for name in constructor_arguments(cls):
+    names = constructor_arguments(cls)
+    passed_on = {*given}.difference(constructor_arguments(type(instance)), names, BASE_ARGUMENTS)
+    passed_on -= {*instance.__dict__.get("_shape_arguments", ())}
+    for name in (*names, *sorted(passed_on)):
         value = instance.__dict__.get(name, _MISSING)
         if value is _MISSING:
             value = instance._modules.get(name, _MISSING)
@@ -76,14 +80,16 @@ def read_config(instance, cls, given):
             value = getattr(instance, name, _MISSING)
         if value is _MISSING:
             raise TypeError(
-                f"{describe(instance)}: the constructor argument `{name}` is kept in no attribute. Keep it as "
+                f"{describe(instance)}: the constructor argument `{name}` is kept in no attribute. Keep it "
+                "as "
                 f"`self.{name}`, or override `get_config()`."
             )
         try:
             config[name] = serialize_argument(value, name)
         except TypeError as error:
             raise TypeError(
-                f"{describe(instance)}: the constructor argument `{name}` cannot be written to a config: {error} "
+                f"{describe(instance)}: the constructor argument `{name}` cannot be written to a config: "
+                f"{error} "
                 "Override `get_config()` and `from_config()`."
             ) from error
     return config

@@ -24,7 +24,8 @@ def draw(initializer, shape, dtype, device):
     value = torch.as_tensor(value).to(device=device, dtype=dtype).detach()
     if tuple(value.shape) != tuple(shape):
         raise ValueError(
-            f"Initializer {initializer!r} returned values of shape {tuple(value.shape)} for a weight of shape "
+            f"Initializer {initializer!r} returned values of shape {tuple(value.shape)} for a weight of "
+            "shape "
             f"{tuple(shape)}."
         )
     return value
@@ -33,7 +34,8 @@ def draw(initializer, shape, dtype, device):
 def make_declared_weights(layer, device):
     """Give every weight that `layer.weight_specs` declares its initial values and its view `layer.<name>`.
 
-    The torch modules were made on the meta device, so nothing was drawn twice; here their tensors become real.
+    The torch modules were made on the meta device, so nothing was drawn twice; here their tensors become
+    real.
     """
     path = current_path()
     for spec in layer.weight_specs:

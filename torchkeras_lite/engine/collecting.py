@@ -7,7 +7,8 @@ from torchkeras_lite.base.checks import describe
 from torchkeras_lite.engine import shapes, tracking
 from torchkeras_lite.engine.weights import Weight, WeightInfo, WeightSpec, set_trainable_tensor
 
-# Grows when a layer adds a loss in a call for the first time; layers then look again whether one is inside them.
+# Grows when a layer adds a loss in a call for the first time; layers then look again whether one is inside
+# them.
 _adders = {"version": 0}
 
 
@@ -17,7 +18,7 @@ def is_layer(module):
 
 
 def sublayers(module):
-    """Return the layers directly inside `module`, in order, looking through containers and plain torch modules."""
+    """Return the layers directly inside `module`, in order, looking through plain torch modules."""
     found = []
     for child in module._modules.values():
         if child is None:
@@ -105,7 +106,8 @@ def set_weights(layer, values):
     values = list(values)
     if len(values) != len(own):
         raise ValueError(
-            f"You called `set_weights(weights)` on layer '{layer.name}' with a weight list of length {len(values)}, but the "
+            f"You called `set_weights(weights)` on layer '{layer.name}' with a weight list of length "
+            f"{len(values)}, but the "
             f"layer was expecting {len(own)} weights."
             + ("" if getattr(layer, "built", True) else " It is not built yet: call it on data first.")
         )
@@ -113,7 +115,8 @@ def set_weights(layer, values):
         shape = tuple(getattr(value, "shape", None) or torch.as_tensor(value).shape)
         if shape != weight.shape:
             raise ValueError(
-                f"Layer '{layer.name}' weight shape {weight.shape} is not compatible with provided weight shape {shape} "
+                f"Layer '{layer.name}' weight shape {weight.shape} is not compatible with provided weight "
+                f"shape {shape} "
                 f"(weight '{weight.path}'). Pass arrays in the order and shapes of `get_weights()`."
             )
     for weight, value in zip(own, values, strict=True):
@@ -121,7 +124,7 @@ def set_weights(layer, values):
 
 
 def set_trainable(layer, value):
-    """Set `trainable` in all layers inside and `requires_grad` of all their tensors that were made to be trained."""
+    """Set `trainable` in all layers inside, and `requires_grad` of what was made to be trained."""
     for one in all_layers(layer):
         one.__dict__["_trainable"] = value
     for weight in weights(layer):
@@ -130,7 +133,7 @@ def set_trainable(layer, value):
 
 
 def loss_version():
-    """Return a number that grows whenever a further layer of the process begins to add losses in its calls."""
+    """Return a number that grows whenever a further layer begins to add losses in its calls."""
     return _adders["version"]
 
 
@@ -150,7 +153,8 @@ def add_losses(layer, loss):
             one = torch.as_tensor(one)
         if one.ndim:
             raise ValueError(
-                f"{describe(layer)}: `add_loss` takes scalars, got a tensor of shape {tuple(one.shape)}. Take its mean or sum "
+                f"{describe(layer)}: `add_loss` takes scalars, got a tensor of shape {tuple(one.shape)}. "
+                "Take its mean or sum "
                 "first."
             )
         if not layer._adds_losses:
@@ -192,7 +196,8 @@ def only_call(layer, what):
     """
     if not layer._calls:
         raise AttributeError(
-            f"{describe(layer)} has never been called on a symbolic tensor and thus has no defined {what}. Call it on an "
+            f"{describe(layer)} has never been called on a symbolic tensor and thus has no defined {what}. "
+            "Call it on an "
             "`Input`, or call the layer on data and look at `input_shape` and `output_shape`."
         )
     return layer._calls[0]

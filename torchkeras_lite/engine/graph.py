@@ -1,7 +1,7 @@
 """Recorded calls to torch.fx: order, connectedness, and a `GraphModule` whose `forward` is readable PyTorch.
 
-Nothing here knows a layer: a call of a module becomes `call_module`, of a tensor method `call_method`, of anything else
-`call_function`.
+Nothing here knows a layer: a call of a module becomes `call_module`, of a tensor method `call_method`, of
+anything else `call_function`.
 """
 
 import contextlib
@@ -40,7 +40,8 @@ def trace(inputs, outputs, owner="Model"):
     """Return the `Recording` between nested symbolic `inputs` and `outputs`.
 
     Raises:
-        ValueError: something is no symbolic tensor; an output does not depend on the inputs alone; two layers of one name.
+        ValueError: something is no symbolic tensor; an output does not depend on the inputs alone; two
+            layers of one name.
     """
     flat_inputs = _symbolic(inputs, "inputs", owner)
     flat_outputs = _symbolic(outputs, "outputs", owner)
@@ -71,7 +72,8 @@ def _symbolic(structure, what, owner):
     for leaf in leaves:
         if not isinstance(leaf, KerasTensor):
             raise ValueError(
-                f"{owner}: all `{what}` values must be KerasTensors, got {leaf!r} of type {type(leaf).__name__}. Make inputs "
+                f"{owner}: all `{what}` values must be KerasTensors, got {leaf!r} of type "
+                f"{type(leaf).__name__}. Make inputs "
                 "with `Input(shape)` and outputs by calling layers on them."
             )
         if leaf.call is None:
@@ -82,7 +84,7 @@ def _symbolic(structure, what, owner):
 
 
 def _walk(outputs, inputs, given, owner):
-    """Return the calls below `outputs`, inputs of a call before it, and the order in which modules were first met."""
+    """Return the calls below `outputs`, inputs first, and the order in which modules were met."""
     order, state, first_visit = [], {}, {}
     for output in outputs:
         stack = [(output, None)]
@@ -100,7 +102,8 @@ def _walk(outputs, inputs, given, owner):
             if call.is_input and id(tensor) not in given:
                 names = [t.name for t in inputs]
                 raise ValueError(
-                    f"{owner}: graph disconnected: output {_describe(output)} depends on the input {_describe(tensor)}, which is "
+                    f"{owner}: graph disconnected: output {_describe(output)} depends on the input "
+                    f"{_describe(tensor)}, which is "
                     f"not among the model's inputs {names}. Add it to `inputs`, or start from another tensor."
                 )
             state[id(call)] = "open"
@@ -116,7 +119,10 @@ def _describe(tensor):
 
 
 def _depths(order, given):
-    """Return each call's longest distance to an output; all calls of one module are as deep as its deepest."""
+    """Return each call's longest distance to an output.
+
+    All calls of one module are as deep as its deepest.
+    """
     depths, module_depths = {}, {}
     for call in reversed(order):
         depth = depths.get(id(call), 0)
@@ -181,7 +187,7 @@ class Lowering:
             node = self._lower(call)
             for tensor in call.tensors:
                 self.values.setdefault(id(tensor), (node, tensor.path))
-        self.graph.output(self._outputs(recording.outputs))
+        self.graph.output(self._outputs(nested.unpack_single(recording.outputs)))
         self._drop_unused()
         return fx.GraphModule(self.attributes, self.graph, class_name=self.class_name)
 
@@ -202,11 +208,9 @@ class Lowering:
             return self._value(leaf)
         if isinstance(leaf, Weight):
             value = self._constant(leaf.tensor)
-            return (
-                value
-                if leaf.spec.keras_axes is None
-                else self.graph.call_function(leaf.spec.to_keras, (value,))
-            )
+            if leaf.spec.to_keras(leaf.tensor) is leaf.tensor:
+                return value
+            return self.graph.call_function(leaf.spec.to_keras, (value,))
         if isinstance(leaf, torch.Tensor):
             return self._constant(leaf)
         return leaf
@@ -224,7 +228,8 @@ class Lowering:
         """Return a node for a real tensor in the graph, which becomes an attribute of the model."""
         if not tensor.is_leaf:
             raise ValueError(
-                f"A tensor of shape {tuple(tensor.shape)} that was computed from weights is used on a symbolic tensor; its value "
+                f"A tensor of shape {tuple(tensor.shape)} that was computed from weights is used on a "
+                "symbolic tensor; its value "
                 "would be frozen in the model. Compute it inside the `call` of a Layer, or in a `Lambda`."
             )
         for key, known in self.constants.items():
@@ -257,6 +262,6 @@ def _identifier(name):
 
 
 def lower(recording, keys, class_name):
-    """Return an `fx.GraphModule` that computes `recording.outputs` from the flat list of `recording.inputs`."""
+    """Return an `fx.GraphModule` from the flat inputs to the outputs, and the tensors it holds."""
     lowering = Lowering(recording, keys, class_name)
     return lowering.run(), lowering.constants

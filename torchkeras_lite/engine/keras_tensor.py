@@ -1,15 +1,17 @@
 """Symbolic tensors: a `KerasTensor` has a shape and a dtype, and remembers the call that would make it.
 
-A call is recorded as data (`Call`), apart from running it; `graph` lowers recorded calls to torch.fx. Layers, torch functions,
-operators, slices and tensor methods all end here.
+A call is recorded as data (`Call`), apart from running it; `graph` lowers recorded calls to torch.fx.
+Layers, torch functions, operators, slices and tensor methods all end here.
 """
 
 import itertools
 import operator
 
+import numpy as np
 import torch
 
 from torchkeras_lite.base import dtypes, naming, nested
+from torchkeras_lite.base.device import default_device
 from torchkeras_lite.engine import shapes
 from torchkeras_lite.engine.shapes import TensorSpec
 from torchkeras_lite.engine.torch_modules import ModuleReplay, Piece, enclosing_module_frame, recorder
@@ -49,7 +51,10 @@ class Call:
 
     @property
     def inputs_structure(self):
-        """The first argument, where it is the only one with symbolic tensors; else the list of all of them."""
+        """The first argument, where it is the only one with symbolic tensors.
+
+        Else the list of all of them.
+        """
         if len(self.args) == 1 and not any_symbolic(self.kwargs):
             return self.args[0]
         inputs = self.inputs
@@ -86,10 +91,18 @@ def any_symbolic(structure):
 def record_function(function, args, kwargs, name=None):
     """Record a call of a torch function or any other callable, and return its symbolic results."""
     name = name or getattr(function, "__name__", type(function).__name__)
+    args, kwargs = nested.map_structure(_as_constant, (tuple(args), dict(kwargs)))
     recorded = record_inside_module(function, args, kwargs)
     if recorded is not None:
         return recorded
     return record(Call(function, args, kwargs, name))
+
+
+def _as_constant(leaf):
+    """Return NumPy's arrays as tensors and its scalars as numbers: what a graph can hold."""
+    if isinstance(leaf, np.ndarray):
+        return torch.as_tensor(leaf, device=default_device())
+    return leaf.item() if isinstance(leaf, np.generic) else leaf
 
 
 def record(call):
@@ -152,7 +165,8 @@ def _rehearse(module, args, kwargs, key):
             returned = module(*nested.map_structure(stand_in, args), **nested.map_structure(stand_in, kwargs))
     except Exception as error:
         raise ValueError(
-            f"{type(module).__name__} cannot be called on a symbolic tensor: {error} Put it in a `Sequential`, or wrap it "
+            f"{type(module).__name__} cannot be called on a symbolic tensor: {error} Put it in a "
+            "`Sequential`, or wrap it "
             "as `layers.TorchModuleWrapper(module)` and call that."
         ) from error
     numbers = {id(piece): number for number, piece in enumerate(pieces)}
@@ -166,8 +180,8 @@ def _rehearse(module, args, kwargs, key):
 class KerasTensor:
     """A tensor without values: shape, dtype, and the call that makes it.
 
-    Layers, torch functions, operators, indexing and tensor methods can be applied to it; `Model(inputs, outputs)` turns
-    what was applied into a model.
+    Layers, torch functions, operators, indexing and tensor methods can be applied to it; `Model(inputs,
+    outputs)` turns what was applied into a model.
 
     Args:
         shape: Tuple with `None` for unknown sizes, the batch first.
@@ -214,6 +228,11 @@ class KerasTensor:
         if enclosing_module_frame(any_symbolic) is not None:
             return dtypes.torch_dtype(self._dtype)
         return self._dtype
+
+    @property
+    def device(self):
+        """Where the model will be: tensors made for the graph belong there."""
+        return default_device()
 
     @property
     def spec(self):
@@ -268,7 +287,8 @@ class KerasTensor:
         size = self.shape[0] if self._shape else None
         if size is None:
             raise TypeError(
-                f"KerasTensor '{self.name}' of shape {self._shape} has no known length and cannot be iterated over. "
+                f"KerasTensor '{self.name}' of shape {self._shape} has no known length and cannot be "
+                "iterated over. "
                 "Slice it, or split it with `torch.unbind` along an axis of known size."
             )
         return size
@@ -278,7 +298,8 @@ class KerasTensor:
 
     def _no_values(self, *args, **kwargs):
         raise TypeError(
-            f"KerasTensor '{self.name}' of shape {self._shape} is symbolic: it has no values to convert or branch on. "
+            f"KerasTensor '{self.name}' of shape {self._shape} is symbolic: it has no values to convert or "
+            "branch on. "
             "Use torch functions on it, or put the code in the `call` of a Layer (or a `Lambda`)."
         )
 
@@ -303,8 +324,9 @@ def _operator(name, reflected=False):
     return method
 
 
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor"):
+_BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift"
+for _name in _BINARY.split():
     setattr(KerasTensor, f"__{_name}__", _operator(f"__{_name}__"))
     setattr(KerasTensor, f"__r{_name}__", _operator(f"__{_name}__", reflected=True))
-for _name in ("neg", "abs", "invert", "lt", "le", "gt", "ge", "eq", "ne"):
+for _name in ("neg", "pos", "abs", "invert", "lt", "le", "gt", "ge", "eq", "ne"):
     setattr(KerasTensor, f"__{_name}__", _operator(f"__{_name}__"))

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import itertools
 from abc import ABCMeta
 
 import torch
@@ -26,6 +27,9 @@ _SHAPE_ARGUMENTS = (
 )
 
 
+_creation = itertools.count()
+
+
 class LayerMeta(ABCMeta):
     """Keeps what a layer's constructor was given, and finishes the layer when its constructor is done."""
 
@@ -34,7 +38,8 @@ class LayerMeta(ABCMeta):
         layer = super().__call__(*args, **kwargs)
         if "_keras" not in layer.__dict__:
             raise RuntimeError(
-                f"{cls.__name__}: its `__init__` did not call `super().__init__()`. Call it first in `__init__`."
+                f"{cls.__name__}: its `__init__` did not call `super().__init__()`. Call it first in "
+                "`__init__`."
             )
         if layer.keeps_arguments:
             layer.__dict__["_arguments"] = (args, kwargs)
@@ -98,8 +103,9 @@ class Layer(LayerCalls, metaclass=LayerMeta):
     """Base of all layers: state, made when the first input is seen, and a computation.
 
     Subclasses keep their configuration in `__init__`, make weights in `build(input_shape)` and compute in
-    `call(inputs, ...)`, in which torch is used freely. `call` may also take `training` and `mask`. A layer is a plain
-    `nn.Module`: `state_dict`, hooks, `.to(...)`, `train()` and `eval()`, `torch.compile` and `torch.export` work on it.
+    `call(inputs, ...)`, in which torch is used freely. `call` may also take `training` and `mask`. A layer
+    is a plain `nn.Module`: `state_dict`, hooks, `.to(...)`, `train()` and `eval()`, `torch.compile` and
+    `torch.export` work on it.
 
     Args:
         activity_regularizer: Penalty on the outputs, a name, config or callable; divided by the batch size.
@@ -109,10 +115,12 @@ class Layer(LayerCalls, metaclass=LayerMeta):
         name: Name, without `/`; an automatic one (`dense`, `dense_1`) when not given.
         **kwargs: `input_shape` or `input_dim` (the first layer of a `Sequential`), as in older scripts.
 
-    Mode: `layer.training` is the one switch. A new layer is in inference mode, because Keras's `layer(x)` means inference;
-    `train()`, `eval()` and `fit` set it, and `training=` in a call overrides it for that call.
+    Mode: `layer.training` is the one switch. A new layer is in inference mode, because Keras's `layer(x)`
+    means inference; `train()`, `eval()` and `fit` set it, and `training=` in a call overrides it for that
+    call.
 
-    Source: Keras 3 `keras.layers.Layer`. Differs from torch: built at the first call, and in inference mode at first.
+    Source: Keras 3 `keras.layers.Layer`. Differs from torch: built at the first call, and in inference mode
+    at first.
     """
 
     weight_specs = ()
@@ -141,6 +149,7 @@ class Layer(LayerCalls, metaclass=LayerMeta):
             activity_regularizer=regularizers.get(activity_regularizer),
             _name=name or naming.auto_name(self),
             _path=None,
+            _created=next(_creation),
             _trainable=bool(trainable),
             _dtype_policy=policy,
             _compute=dtypes.torch_dtype(policy.compute_dtype) if policy.compute_dtype != "string" else None,
@@ -174,14 +183,14 @@ class Layer(LayerCalls, metaclass=LayerMeta):
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
             cls.build = _finishing(cls.__dict__["build"])
-        if "call" in cls.__dict__:
-            cls._call_signature = CallSignature(cls.__dict__["call"])
-            if "forward" not in cls.__dict__:
-                call = cls.__dict__["call"]
-                cls.forward = _with_mode(call) if cls._call_signature.has_training else call
-        elif "forward" in cls.__dict__:  # written the torch way
+        if "forward" in cls.__dict__ and "call" not in cls.__dict__:  # written the torch way
             cls.call = cls.__dict__["forward"]
             cls._call_signature = CallSignature(cls.call)
+        elif "forward" in cls.__dict__:
+            cls._call_signature = CallSignature(cls.call)
+        elif getattr(cls.forward, "__wrapped__", cls.forward) is not cls.call:
+            cls._call_signature = CallSignature(cls.call)
+            cls.forward = _with_mode(cls.call) if cls._call_signature.has_training else cls.call
         cls.keeps_arguments = (
             cls.keeps_arguments and auto_config.configured_class(cls, "get_config", Layer) is not Layer
         )
@@ -189,13 +198,14 @@ class Layer(LayerCalls, metaclass=LayerMeta):
     # ---------------------------------------------------------------- to be overridden
 
     def build(self, *input_shapes, **named_shapes):
-        """Make the weights for inputs of this shape (tuples with `None` for unknown sizes, nested as the inputs are)."""
+        """Make the weights for input shapes: tuples with `None`, nested as the inputs are."""
         self.built = True
 
     def call(self, *args, **kwargs):
         """Compute the outputs from torch tensors."""
         raise NotImplementedError(
-            f"{type(self).__name__} has no `call` method. Define `call(self, inputs)` with what the layer computes."
+            f"{type(self).__name__} has no `call` method. Define `call(self, inputs)` with what the layer "
+            "computes."
         )
 
     def get_config(self):
@@ -239,14 +249,17 @@ class Layer(LayerCalls, metaclass=LayerMeta):
         """Make a weight of this layer and return it: a torch parameter (a buffer with `trainable=False`).
 
         Args:
-            shape: Sizes; `()` or `None` for a scalar. The older order `add_weight("kernel", shape=...)` works too.
+            shape: Sizes; `()` or `None` for a scalar. The older order `add_weight("kernel", shape=...)`
+                works too.
             initializer: Name or callable; `None`: Glorot uniform for floats, zeros for others.
             dtype: Dtype; `None`: the layer's.
             trainable: Whether gradients train it.
-            autocast, aggregation, overwrite_with_gradient: Accepted as in Keras; nothing depends on them here.
+            autocast, aggregation, overwrite_with_gradient: Accepted as in Keras; nothing depends on them
+                here.
             regularizer: Penalty on the values, added to the losses.
             constraint: Projection of the values after every update.
-            name: Name; also the key in `state_dict` until the weight is kept in an attribute, whose name it then takes.
+            name: Name; also the key in `state_dict` until the weight is kept in an attribute, whose name it
+                then takes.
 
         Raises:
             ValueError: a shape with unknown sizes.
@@ -254,7 +267,8 @@ class Layer(LayerCalls, metaclass=LayerMeta):
         shape = (shape,) if isinstance(shape, int) else tuple(shape or ())
         if any(size is None for size in shape):
             raise ValueError(
-                f"{describe(self)}: the shape {shape} of a weight has unknown sizes. Make the weight in `build`, from the sizes "
+                f"{describe(self)}: the shape {shape} of a weight has unknown sizes. Make the weight in "
+                "`build`, from the sizes "
                 "of the input that are known."
             )
         dtype = dtypes.standardize_dtype(dtype, self.variable_dtype)

@@ -1,4 +1,7 @@
-"""How a layer is called: built when need be, inputs checked, masks and mode handed on; and how symbolic calls are recorded."""
+"""How a layer is called: built when need be, inputs checked, masks and mode handed on.
+
+And how symbolic calls are recorded.
+"""
 
 import contextlib
 import copy
@@ -28,13 +31,14 @@ class LayerCalls(LayerState):
 
     watches_mode = True
     clears_losses = False
+    casts_integers = False
 
     def compute_mask(self, inputs, previous_mask):
         """Return the mask of the outputs; by default the one of the inputs."""
         return previous_mask
 
     def compute_output_shape(self, *args, **kwargs):
-        """Return the output shape for input shapes (tuples with `None`, nested as the inputs are), without computing."""
+        """Return the output shape for input shapes: tuples with `None`, nested as the inputs are."""
         specs = self._infer_from_shapes(args, kwargs)
         return nested.map_structure(lambda spec: spec.shape, specs)
 
@@ -49,8 +53,8 @@ class LayerCalls(LayerState):
         """Build the layer if need be, check the inputs, and compute.
 
         Args:
-            *args, **kwargs: Those of `call`: torch tensors, NumPy arrays or symbolic tensors, alone or nested. `training`
-                and `mask` are taken by every layer.
+            *args, **kwargs: Those of `call`: torch tensors, NumPy arrays or symbolic tensors, alone or
+                nested. `training` and `mask` are taken by every layer.
 
         Raises:
             ValueError: inputs of a rank, size or structure that the layer does not accept.
@@ -59,7 +63,10 @@ class LayerCalls(LayerState):
             inputs = args[0]
             if (
                 type(inputs) is torch.Tensor
-                and (inputs.dtype is self._compute or not inputs.dtype.is_floating_point)
+                and (
+                    inputs.dtype is self._compute
+                    or not (self.casts_integers or inputs.dtype.is_floating_point)
+                )
                 and (self.input_spec is None or self.input_spec.accepts(inputs.shape))
                 and not hasattr(inputs, "_keras_mask")
                 and self._loss_version == collecting._adders["version"]
@@ -87,6 +94,7 @@ class LayerCalls(LayerState):
                 collecting.clear_call_losses(self)
             first = not self._called
             if not self.built:
+                self._check_inputs(args, kwargs)
                 self._build_for(args, kwargs)
             scope = naming.name_scope(self.name) if first and not self._building else contextlib.nullcontext()
             with scope, self._autocast_scope(args):
@@ -100,12 +108,15 @@ class LayerCalls(LayerState):
             _depth.value -= 1
 
     def _call_plainly(self, args, kwargs, training):
-        """Check the inputs and compute: what is left of a call once the layer is built, and all that torch compiles."""
+        """Check the inputs and compute.
+
+        What is left of a call once the layer is built, and all that torch compiles.
+        """
         self._check_inputs(args, kwargs)
         masks = self._fill_masks(args, kwargs)
         if training is None or bool(training) == self.training:
-            if training is not None:
-                self.__dict__["_mode_was_set"] = True
+            if training is not None and not self._mode_was_set:
+                self.train(bool(training))  # tells the layers inside, too
             outputs = self._run(args, kwargs)
         else:
             before = self._set_mode(bool(training))
@@ -136,7 +147,7 @@ class LayerCalls(LayerState):
         return tensor is None or tensor.is_meta
 
     def _standardize(self, args, kwargs):
-        """Arrays become tensors on the layer's device, floats get the computation's dtype, `training` is taken out."""
+        """Make arrays tensors on the layer's device, cast floats, and take `training` out."""
         signature = self._call_signature
         training = None
         if "training" in kwargs:
@@ -152,11 +163,27 @@ class LayerCalls(LayerState):
         first = signature.first_argument(args, kwargs)
         if isinstance(first, (str, LayerCalls)) or (first is None and (args or kwargs)):
             raise ValueError(
-                f"{describe(self)}: inputs to a layer should be tensors, got {first!r} of type {type(first).__name__}. "
+                f"{describe(self)}: inputs to a layer should be tensors, got {first!r} of type "
+                f"{type(first).__name__}. "
                 "Call it on a tensor, an array or the result of another layer."
             )
         args, kwargs = nested.map_structure(self._standardize_leaf, (tuple(args), kwargs))
+        if not self.built:
+            self._need_tensors(args, kwargs)
         return args, kwargs, training
+
+    def _need_tensors(self, args, kwargs):
+        """Raise where a layer that is to be built got no input, or Python numbers."""
+        signature = self._call_signature
+        first = signature.first_argument(args, kwargs)
+        if first is None and signature.first is not None and signature.first not in signature.defaults:
+            raise TypeError(f"{describe(self)}: missing a required argument: '{signature.first}'.")
+        leaves = nested.flatten(first)
+        if leaves and all(isinstance(leaf, (int, float)) for leaf in leaves):
+            raise ValueError(
+                f"{describe(self)}: inputs to a layer should be tensors, got {first!r} of type "
+                f"{type(first).__name__}. Make it an array: `np.array(...)` or `torch.tensor(...)`."
+            )
 
     def _standardize_leaf(self, leaf):
         if isinstance(leaf, np.ndarray):
@@ -165,7 +192,7 @@ class LayerCalls(LayerState):
             isinstance(leaf, torch.Tensor)
             and self.autocast
             and leaf.dtype is not self._compute
-            and leaf.dtype.is_floating_point
+            and (leaf.dtype.is_floating_point or (self.casts_integers and leaf.dtype is not torch.bool))
         ):
             cast = leaf.to(self._compute)
             return attach_mask(cast, get_mask(leaf))
@@ -190,7 +217,10 @@ class LayerCalls(LayerState):
         return bool(CallSignature(type(self).build).keywords)
 
     def _build_shapes(self, given):
-        """Match shapes to the parameters of `build`: `<argument>_shape`, or the first argument's for a single one."""
+        """Match shapes to the parameters of `build`.
+
+        `<argument>_shape`, or the first argument's for a single one.
+        """
         wanted = CallSignature(type(self).build)
         names = wanted.names or ["input_shape"]
         found = {}
@@ -213,7 +243,10 @@ class LayerCalls(LayerState):
                 check_inputs(self, self.input_spec, first)
 
     def _fill_masks(self, args, kwargs):
-        """Hand the masks that travel with the arguments to `call`, where it takes them; return the first argument's."""
+        """Hand the masks that travel with the arguments to `call`, where it takes them.
+
+        Return the first argument's.
+        """
         signature = self._call_signature
         given = signature.bind(args, kwargs)
         for name, mask_name in signature.masks.items():
@@ -241,8 +274,10 @@ class LayerCalls(LayerState):
                     attach_mask(output, mask)
         elif masks is not None and not makes_masks and self._masks_end_here():
             warnings.warn(
-                f"Layer '{self.name}' (of type {type(self).__name__}) was passed an input with a mask attached to it. "
-                "However, this layer does not support masking and will therefore destroy the mask information. "
+                f"Layer '{self.name}' (of type {type(self).__name__}) was passed an input with a mask "
+                "attached to it. "
+                "However, this layer does not support masking and will therefore destroy the mask "
+                "information. "
                 "Downstream layers will not see the mask.",
                 stacklevel=2,
             )
@@ -297,8 +332,10 @@ class LayerCalls(LayerState):
             if not self._mode_was_set:
                 self.__dict__["_mode_was_set"] = True
                 warnings.warn(
-                    "Gradients flow through a layer in inference mode: its mode was never set, and a new layer is in "
-                    "inference mode, as in Keras. Call `model.train()` before training (and `model.eval()` after), "
+                    "Gradients flow through a layer in inference mode: its mode was never set, and a new "
+                    "layer is in "
+                    "inference mode, as in Keras. Call `model.train()` before training (and `model.eval()` "
+                    "after), "
                     "or pass `training=True`.",
                     stacklevel=2,
                 )
@@ -316,8 +353,11 @@ class LayerCalls(LayerState):
             self._build_for(args, kwargs)
         self._check_inputs(args, kwargs)
         masks = self._fill_masks(args, kwargs)
-        with naming.name_scope(self.name) if not self._called else contextlib.nullcontext():
-            specs = self._output_specs(args, kwargs)
+        specs = self._output_specs(args, kwargs)
+        if not self._called and not all(one.built for one in collecting.all_layers(self)):
+            # The shapes came from a formula, so the layers inside have not been called yet.
+            with contextlib.suppress(Exception):
+                shapes.infer(self, args, kwargs, lambda leaf: isinstance(leaf, KerasTensor))
         call = Call(self, tuple(args), kwargs, self.name)
         outputs = call.emit(specs)
         self._calls.append(call)
@@ -327,7 +367,8 @@ class LayerCalls(LayerState):
     def _output_specs(self, args, kwargs):
         cls = type(self)
         if cls.compute_output_spec is not LayerCalls.compute_output_spec:
-            outputs = self.compute_output_spec(*args, **kwargs)
+            with naming.name_scope(self.name) if not self._called else contextlib.nullcontext():
+                outputs = self.compute_output_spec(*args, **kwargs)
             return nested.map_structure(lambda t: t.spec if isinstance(t, KerasTensor) else t, outputs)
         if cls.compute_output_shape is not LayerCalls.compute_output_shape:
             given = self._call_signature.bind(args, kwargs)
@@ -344,6 +385,8 @@ class LayerCalls(LayerState):
             return shapes.infer(self, args, kwargs, lambda leaf: isinstance(leaf, KerasTensor))
         except Exception as error:
             found = [(t.shape, t.dtype) for t in nested.flatten((args, kwargs)) if isinstance(t, KerasTensor)]
+            if describe(self) in str(error) and type(error) in (TypeError, ValueError):
+                raise
             kind = type(error) if type(error) in (TypeError, ValueError) else ValueError
             inputs = ", ".join(f"{shape} {dtype}" for shape, dtype in found)
             raise kind(f"{describe(self)} cannot be called on inputs of shape {inputs}: {error}") from error

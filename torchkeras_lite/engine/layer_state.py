@@ -1,10 +1,14 @@
-"""What every layer has besides its computation: name, dtype, weights, losses, shapes, and torch's own hooks."""
+"""What every layer has besides its computation.
+
+Name, dtype, weights, losses, shapes, and torch's own hooks.
+"""
 
 import torch
 from torch import nn
 
 from torchkeras_lite.base import dtypes, nested
 from torchkeras_lite.engine import collecting, precision, tracking
+from torchkeras_lite.engine.variable import Variable, adopt
 from torchkeras_lite.engine.weights import LayerBuffer, LayerParameter
 
 
@@ -20,12 +24,26 @@ class LayerState(nn.Module):
             ):
                 object.__setattr__(self, name, value)
                 if not isinstance(value, tuple) or tracking.has_modules(value):
-                    self._containers[name] = [name]
-                    self._modules[name] = None  # keeps the place
+                    self._containers[name] = []
                 return
+            if isinstance(value, nn.Module):
+                tracking.register_members(self, self._containers)  # they come before it
             if isinstance(value, (LayerParameter, LayerBuffer)):
                 tracking.rename_weight(self, name, value)
+            elif issubclass(type(value), Variable):
+                adopt(self, name, value)
+                object.__setattr__(self, name, value)
+                return
         nn.Module.__setattr__(self, name, value)
+
+    def __getattr__(self, name):
+        try:
+            return nn.Module.__getattr__(self, name)
+        except AttributeError:
+            attribute = getattr(type(self), name, None)
+            if isinstance(attribute, property):  # its own message, which torch's would hide
+                return attribute.fget(self)
+            raise
 
     def __delattr__(self, name):
         if name in self.__dict__.get("_containers", ()):
@@ -56,7 +74,10 @@ class LayerState(nn.Module):
 
     @property
     def trainable(self):
-        """Whether gradients train the weights. Setting it sets it in all layers inside, and `requires_grad`."""
+        """Whether gradients train the weights.
+
+        Setting it sets it in all layers inside, and `requires_grad`.
+        """
         return self._trainable
 
     @trainable.setter
@@ -104,7 +125,10 @@ class LayerState(nn.Module):
 
     @property
     def weights(self):
-        """All weights, Keras's views in Keras's order: own ones (trainable first), then those of the layers inside."""
+        """All weights, Keras's views in Keras's order.
+
+        Own ones (trainable first), then those of the layers inside.
+        """
         return collecting.weights(self)
 
     @property
@@ -152,7 +176,8 @@ class LayerState(nn.Module):
         """
         if not self.built:
             raise ValueError(
-                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built. Build it first: "
+                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built. Build "
+                "it first: "
                 "call it on data, or `build(input_shape)`."
             )
         return sum(weight.tensor.numel() for weight in self.weights)
@@ -163,7 +188,10 @@ class LayerState(nn.Module):
 
     @property
     def losses(self):
-        """Scalar tensors to add to the training loss: from `add_loss` in the last call, and from regularizers."""
+        """Scalar tensors to add to the training loss.
+
+        From `add_loss` in the last call, and from regularizers.
+        """
         return collecting.losses(self)
 
     @property
@@ -178,7 +206,7 @@ class LayerState(nn.Module):
 
     @property
     def input_shape(self):
-        """Shape of the input in the first symbolic call, else the one the layer was built with, the batch unknown."""
+        """Shape of the input in the first symbolic call, else the one the layer was built with."""
         if self._calls:
             return nested.map_structure(lambda t: t.shape, self.input)
         return collecting.built_shape(self)

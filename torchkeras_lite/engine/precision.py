@@ -11,8 +11,9 @@ class DTypePolicy:
     """Names the dtypes of a layer.
 
     Args:
-        name: A dtype (`"float32"`: weights and computation) or `"mixed_float16"`, `"mixed_bfloat16"` (float32 weights,
-            computation in the half type, through `torch.autocast`). `None`: the global policy.
+        name: A dtype (`"float32"`: weights and computation) or `"mixed_float16"`, `"mixed_bfloat16"`
+            (float32 weights, computation in the half type, through `torch.autocast`). `None`: the global
+            policy.
 
     Source: Keras 3 `keras.DTypePolicy`.
     """
@@ -35,7 +36,8 @@ class DTypePolicy:
                 self._compute_dtype = self._variable_dtype = dtypes.standardize_dtype(name)
             except ValueError:
                 raise ValueError(
-                    f"Cannot convert '{name}' to a DTypePolicy{suggestion(name, _POLICIES)} Valid names: a dtype "
+                    f"Cannot convert '{name}' to a DTypePolicy{suggestion(name, _POLICIES)} Valid names: a "
+                    "dtype "
                     "such as 'float32', or 'mixed_float16', 'mixed_bfloat16'."
                 ) from None
 
@@ -101,7 +103,8 @@ def get(identifier):
         return DTypePolicy(dtypes.standardize_dtype(identifier))
     except (TypeError, ValueError):
         raise ValueError(
-            f"Cannot interpret `dtype` argument. Expected a dtype, a policy name or a DTypePolicy, got {identifier!r}."
+            "Cannot interpret `dtype` argument. Expected a dtype, a policy name or a DTypePolicy, got "
+            f"{identifier!r}."
         ) from None
 
 

@@ -1,7 +1,8 @@
-"""Output shapes without shape formulas: the call runs on the meta device, with two sizes for every unknown axis.
+"""Output shapes without shape formulas: the call runs on the meta device, with two sizes for every unknown
+axis.
 
-Axes of the results that differ between the two runs are unknown too. A callable that cannot run on the meta device (it
-mixes in tensors it holds itself, or looks at values) runs on small real zeros instead.
+Axes of the results that differ between the two runs are unknown too. A callable that cannot run on the meta
+device (it mixes in tensors it holds itself, or looks at values) runs on small real zeros instead.
 """
 
 import contextlib
@@ -51,10 +52,25 @@ def probe_tensor(spec, sizes, device="meta"):
 
 
 def run_on_meta(module, args, kwargs):
-    """Call `module` with its parameters and buffers replaced by meta tensors."""
-    state = {name: value.to("meta") for name, value in module.named_parameters()}
-    state |= {name: value.to("meta") for name, value in module.named_buffers()}
-    return torch.func.functional_call(module, state, args, kwargs)
+    """Call `module` with its parameters and buffers replaced by meta tensors.
+
+    (`torch.func.functional_call` leaves the replacements in a module that is registered under two names.)
+    """
+    kept = [
+        (table, key, tensor)
+        for one in module.modules()
+        for table in (one._parameters, one._buffers)
+        for key, tensor in table.items()
+        if tensor is not None
+    ]
+    metas = {id(tensor): tensor.to("meta") for _, _, tensor in kept}
+    try:
+        for table, key, tensor in kept:
+            table[key] = metas[id(tensor)]
+        return module(*args, **kwargs)
+    finally:
+        for table, key, tensor in kept:
+            table[key] = tensor
 
 
 def infer(target, args, kwargs, is_symbolic):
@@ -113,7 +129,10 @@ def probing():
 
 
 def compare(first, second):
-    """Return the specs of a result from two runs: sizes that differ become `None`. Other leaves stay as they are."""
+    """Return the specs of a result from two runs: sizes that differ become `None`.
+
+    Other leaves stay as they are.
+    """
 
     def merge(a, b):
         if not isinstance(a, torch.Tensor):

@@ -1,10 +1,11 @@
 """A plain `nn.Module` called on a symbolic tensor becomes one recorded call.
 
-torch runs such a module's `forward` piece by piece, and every piece arrives alone at `KerasTensor.__torch_function__`. The first
-piece finds the module by walking up to the outermost `nn.Module._call_impl` frame that was given a symbolic tensor. The module is
-then recorded as a single call, and run once more on stand-ins under our eyes, which shows what each of the following pieces
-will be and which of them the module returns. So its dropout and batch normalization follow the mode and its parameters are
-registered, as those of a layer.
+torch runs such a module's `forward` piece by piece, and every piece arrives alone at
+`KerasTensor.__torch_function__`. The first piece finds the module by walking up to the outermost
+`nn.Module._call_impl` frame that was given a symbolic tensor. The module is then recorded as a single call,
+and run once more on stand-ins under our eyes, which shows what each of the following pieces will be and
+which of them the module returns. So its dropout and batch normalization follow the mode and its parameters
+are registered, as those of a layer.
 """
 
 import contextlib

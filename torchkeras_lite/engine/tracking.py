@@ -1,8 +1,9 @@
 """Modules that a layer keeps in lists, tuples and dicts become torch modules of the layer, as in Keras.
 
-`self.blocks = [Dense(8), Dense(8)]` stays a list, and its members are registered as `blocks_0` and `blocks_1`, so that torch finds
-them by name. (Under `blocks.0`, as in `nn.ModuleList`, `getattr(layer, "blocks")` would have to be a module, no list.) Lists are
-read after `__init__`, after `build`, at the first call, and when weights are listed.
+`self.blocks = [Dense(8), Dense(8)]` stays a list, and its members are registered as `blocks_0` and
+`blocks_1`, so that torch finds them by name. (Under `blocks.0`, as in `nn.ModuleList`, `getattr(layer,
+"blocks")` would have to be a module, no list.) Lists are read after `__init__`, after `build`, at the first
+call, and when weights are listed.
 """
 
 from torch import nn
@@ -22,6 +23,8 @@ def has_modules(value):
 def _members(value, prefix):
     """Return `(key, member)` pairs for the modules and plain parameters inside a container."""
     found = []
+    if not isinstance(value, (list, tuple, dict)):
+        return found
     pairs = value.items() if isinstance(value, dict) else enumerate(value)
     for key, member in pairs:
         name = f"{prefix}_{key}".replace(".", "_")
@@ -33,30 +36,45 @@ def _members(value, prefix):
 
 
 def register_members(layer, names):
-    """Register what the attributes `names` (containers) of `layer` hold now, in the place of what they held before."""
+    """Register what the containers `names` of `layer` hold now.
+
+    What was registered keeps its place; what is new comes last, in the order in which it was made: the
+    order in which Keras, which follows every `append`, lists it.
+    """
+    known = [key for name in names for key in layer._containers[name]]
+    taken = {*layer._modules, *layer._parameters}.difference(known)
+    found = []
     for name in names:
-        value = layer.__dict__.get(name)
-        members = _members(value, name) if isinstance(value, (list, tuple, dict)) else []
-        known = layer._containers[name]
-        if [key for key, _ in members] == known and all(
-            layer._modules.get(key, layer._parameters.get(key)) is member for key, member in members
-        ):
-            continue
-        modules = {key: member for key, member in members if isinstance(member, nn.Module)}
-        ordered, placed = {}, False
-        for key, module in layer._modules.items():
-            if key in known:
-                if not placed:
-                    ordered |= modules
-                    placed = True
-            else:
-                ordered[key] = module
-        layer._modules.clear()
-        layer._modules.update(ordered | modules)
-        for key in known:
-            layer._parameters.pop(key, None)
-        layer._parameters.update((key, member) for key, member in members if key not in modules)
+        members = [(_free(key, taken), member) for key, member in _members(layer.__dict__.get(name), name)]
         layer._containers[name] = [key for key, _ in members]
+        found += members
+    if [key for key, _ in found] == known and all(
+        layer._modules.get(key, layer._parameters.get(key)) is member for key, member in found
+    ):
+        return
+    new = [pair for pair in found if isinstance(pair[1], nn.Module)]
+    ordered = {}
+    for key, module in layer._modules.items():
+        if key in taken:
+            ordered[key] = module
+            continue
+        at = next((i for i, (_, member) in enumerate(new) if member is module), None)
+        if at is not None:
+            kept, _ = new.pop(at)
+            ordered[kept] = module
+    new.sort(key=lambda pair: pair[1].__dict__.get("_created", float("inf")))
+    layer._modules.clear()
+    layer._modules.update(ordered, **dict(new))
+    for key in known:
+        layer._parameters.pop(key, None)
+    layer._parameters.update(pair for pair in found if isinstance(pair[1], nn.Parameter))
+
+
+def _free(key, taken):
+    """Return `key`, changed where another attribute has that name."""
+    while key in taken:
+        key += "_"
+    return key
 
 
 def forget_members(layer, name):

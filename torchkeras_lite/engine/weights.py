@@ -1,12 +1,12 @@
 """Weights: torch's storage, Keras's view of it, declared once.
 
 A weight lives where torch keeps it: a leaf parameter or a buffer of a module, in torch's layout, under a
-plain `state_dict` key. `WeightSpec` says once, per weight of a layer class, what Keras calls it, where the torch
-tensor is and how Keras orders its axes; `Weight` is the view that follows from it. Values, shapes and gradients of
-a view are in Keras's layout; what is done to the view is done to the storage.
+plain `state_dict` key. `WeightSpec` says once, per weight of a layer class, what Keras calls it, where the
+torch tensor is and how Keras orders its axes; `Weight` is the view that follows from it. Values, shapes and
+gradients of a view are in Keras's layout; what is done to the view is done to the storage.
 
-`add_weight` makes a tensor that belongs to its layer directly: `LayerParameter` or `LayerBuffer`, torch tensors that
-also answer to Keras's methods.
+`add_weight` makes a tensor that belongs to its layer directly: `LayerParameter` or `LayerBuffer`, torch
+tensors that also answer to Keras's methods.
 """
 
 import operator
@@ -29,7 +29,8 @@ class WeightSpec:
         name: Keras's name, `"kernel"`. The layer's attributes `<name>_initializer`, `<name>_regularizer` and
             `<name>_constraint` belong to it.
         at: Path of the torch tensor from the layer, `"linear.weight"`.
-        keras_axes: The torch axes in Keras's order: the view is `tensor.permute(keras_axes)`. `None`: the same order.
+        keras_axes: The torch axes in Keras's order: the view is `tensor.permute(keras_axes)`. `None`: the
+            same order.
         trainable: Whether gradients train it. Buffers are never trained.
         memory_format: Order of the stored values in memory, chosen once when the weight is made.
     """
@@ -66,16 +67,22 @@ class WeightInfo:
 class KerasLayout(torch.Tensor):
     """The value of a weight in Keras's layout, differentiable with respect to the stored tensor.
 
-    `grad` is the stored tensor's gradient in Keras's layout, so that `weight.value.grad` works as in Keras's guide to
-    custom torch training steps. Results of torch functions are plain tensors.
+    `grad` is the stored tensor's gradient in Keras's layout, so that `weight.value.grad` works as in Keras's
+    guide to custom torch training steps. Results of torch functions are plain tensors.
     """
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
     _stored: torch.Tensor
     spec: WeightSpec
 
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        if function is torch.autograd.grad:
+            return _autograd_grad(*args, **(kwargs or {}))
+        return torch._C._disabled_torch_function_impl(function, types, args, kwargs or {})
+
     @property
     def grad(self):
+        """The stored tensor's gradient, in Keras's layout."""
         gradient = self._stored.grad
         return None if gradient is None else self.spec.to_keras(gradient)
 
@@ -92,7 +99,8 @@ def _assign(target, value, path, to_storage):
         finally:
             if tuple(value.shape) != expected:
                 raise ValueError(
-                    f"The shape of weight '{path}' is {expected}, and a value of shape {tuple(value.shape)} cannot "
+                    f"The shape of weight '{path}' is {expected}, and a value of shape {tuple(value.shape)} "
+                    "cannot "
                     f"be assigned to it. Pass a value of shape {expected}."
                 )
     with torch.no_grad():
@@ -102,16 +110,16 @@ def _assign(target, value, path, to_storage):
 class Weight:
     """Keras's view of one weight of a layer.
 
-    Works in torch functions and with operators, in `torch.autograd.grad` (the gradient comes in Keras's layout) and in
-    `optimizer.apply`. The view holds no values of its own, so it stays true after `.to(...)`, `load_state_dict` and
-    `deepcopy`.
+    Works in torch functions and with operators, in `torch.autograd.grad` (the gradient comes in Keras's
+    layout) and in `optimizer.apply`. The view holds no values of its own, so it stays true after `.to(...)`,
+    `load_state_dict` and `deepcopy`.
     """
 
     def __init__(self, owner, spec, info):
         self._owner = owner
         self.spec = spec
         self._info = info
-        self._getter = operator.attrgetter(spec.at)
+        self._steps = spec.at.split(".")
 
     @property
     def owner(self):
@@ -126,15 +134,18 @@ class Weight:
     @property
     def tensor(self):
         """The stored torch tensor, in torch's layout."""
-        return self._getter(self._owner)
+        found = self._owner
+        for step in self._steps:  # torch.compile cannot trace `operator.attrgetter`
+            found = getattr(found, step)
+        return found
 
     @property
     def value(self):
         """The values as a tensor in Keras's layout, differentiable with respect to the stored tensor."""
         stored = self.tensor
         view = self.spec.to_keras(stored)
-        if view is stored:
-            return stored
+        if view is stored or torch.compiler.is_compiling():
+            return view
         view = view.as_subclass(KerasLayout)
         view._stored, view.spec = stored, self.spec
         return view
@@ -228,7 +239,7 @@ class Weight:
 
     def __getattr__(self, name):
         # Tensor attributes and methods (`mean()`, `T`, `device`, `grad`) come from the value.
-        if name.startswith("__") or name in ("_owner", "spec", "_info", "_getter"):
+        if name.startswith("__") or name in ("_owner", "spec", "_info", "_steps"):
             raise AttributeError(name)
         return getattr(self.value, name)
 
@@ -277,10 +288,11 @@ def _autograd_grad(outputs, inputs, *args, **kwargs):
     """`torch.autograd.grad` with respect to views: asked of the storage, answered in Keras's layout."""
     single = isinstance(inputs, (Weight, torch.Tensor))
     variables = [inputs] if single else list(inputs)
+    stored = [v._stored if isinstance(v, KerasLayout) else leaf(v) for v in variables]
     outputs = nested.map_structure(_plain, outputs)
-    gradients = torch.autograd.grad(outputs, [leaf(v) for v in variables], *args, **kwargs)
+    gradients = torch.autograd.grad(outputs, stored, *args, **kwargs)
     return tuple(
-        v.spec.to_keras(g) if isinstance(v, Weight) and g is not None else g
+        v.spec.to_keras(g) if isinstance(v, (Weight, KerasLayout)) and g is not None else g
         for v, g in zip(variables, gradients, strict=True)
     )
 
@@ -298,7 +310,10 @@ def leaf_gradient(variable, gradient):
 
 
 def to_numpy(tensor):
-    """Return a fresh NumPy array with the values of `tensor`; bfloat16, which NumPy lacks, becomes float32."""
+    """Return a fresh NumPy array with the values of `tensor`.
+
+    Bfloat16, which NumPy lacks, becomes float32.
+    """
     tensor = tensor.detach()
     if tensor.dtype == torch.bfloat16:
         tensor = tensor.float()
@@ -322,7 +337,6 @@ def set_trainable(tensor, info, value):
             f"Weight '{info.path}' was made with trainable=False and is a buffer, which cannot be trained. "
             "Make it with trainable=True."
         )
-    info.trainable = bool(value)
     tensor.requires_grad_(bool(value))
 
 
@@ -365,10 +379,18 @@ class _KerasMethods:
         """Penalty on the values, or `None`."""
         return self.info.regularizer
 
+    @regularizer.setter
+    def regularizer(self, value):
+        self.info.regularizer = value
+
     @property
     def constraint(self):
         """Projection applied after every update, or `None`."""
         return self.info.constraint
+
+    @constraint.setter
+    def constraint(self, value):
+        self.info.constraint = value
 
     def numpy(self):
         """Return a copy of the values as a NumPy array."""

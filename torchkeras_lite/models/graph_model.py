@@ -14,7 +14,17 @@ from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.keras_tensor import Call, KerasTensor
 
 # Attributes of a model that its layers' keys must not take.
-RESERVED = ("loss", "optimizer", "history", "stop_training", "compiled", "training", "built", "input_spec", "autocast")
+RESERVED = (
+    "loss",
+    "optimizer",
+    "history",
+    "stop_training",
+    "compiled",
+    "training",
+    "built",
+    "input_spec",
+    "autocast",
+)
 
 
 def module_name(module):
@@ -33,8 +43,8 @@ def unique_module_names(modules):
     for name, count in given.items():
         if count > 1:
             raise ValueError(
-                f'The name "{name}" is used {count} times in the model. All layer names should be unique: give one of them '
-                "another `name`."
+                f'The name "{name}" is used {count} times in the model. All layer names should be unique: '
+                "give one of them another `name`."
             )
     names, taken = [], set(given)
     for module in modules:
@@ -50,7 +60,10 @@ def unique_module_names(modules):
 
 
 def install(model, inputs, outputs):
-    """Make `model` compute symbolic `outputs` from symbolic `inputs`: register the layers, generate its `forward`."""
+    """Make `model` compute symbolic `outputs` from symbolic `inputs`.
+
+    Register the layers, generate its `forward`.
+    """
     recording = graph.trace(inputs, outputs, describe(model))
     modules = [m for m in recording.modules if not _is_input(m)]
     unique_module_names(recording.modules)
@@ -128,7 +141,8 @@ def match_inputs(model, inputs):
         missing = [name for name in ordered if name not in inputs]
         if missing:
             raise ValueError(
-                f"{describe(model)}: the inputs lack {missing}; got a dict with keys {sorted(map(str, inputs))}. Pass the keys "
+                f"{describe(model)}: the inputs lack {missing}; got a dict with keys "
+                f"{sorted(map(str, inputs))}. Pass the keys "
                 f"{ordered}."
             )
         return [inputs[name] for name in ordered]
@@ -136,7 +150,8 @@ def match_inputs(model, inputs):
     if len(flat) != len(wanted):
         names = [t.name for t in wanted]
         raise ValueError(
-            f"Layer '{model.name}' expects {len(wanted)} input(s), but it received {len(flat)} input tensors. Pass the inputs "
+            f"Layer '{model.name}' expects {len(wanted)} input(s), but it received {len(flat)} input "
+            "tensors. Pass the inputs "
             f"{names} in this order, or a dict with these keys."
         )
     return flat
@@ -144,16 +159,31 @@ def match_inputs(model, inputs):
 
 def run(model, inputs):
     """Compute the graph of `model` on real inputs."""
-    if type(inputs) is torch.Tensor and model._takes_one and inputs.ndim == model.input_spec.ndim:
+    if (
+        type(inputs) is torch.Tensor
+        and model._takes_one
+        and inputs.ndim == model.input_spec.ndim
+        and (
+            inputs.dtype is model._input_dtypes[0]
+            or (model._input_dtypes[0].is_floating_point and inputs.is_floating_point())
+        )
+    ):
         return model._generated(inputs)
     wanted = nested.flatten(model._recording.inputs)
-    flat = [_fit_rank(t, spec) for t, spec in zip(match_inputs(model, inputs), wanted, strict=True)]
-    return model._generated(*flat)
+    flat = match_inputs(model, inputs)
+    return model._generated(*(_fit(model, i, t, wanted[i]) for i, t in enumerate(flat)))
 
 
-def _fit_rank(tensor, spec):
-    """Add or drop a last axis of size 1, as Keras does for columns of features."""
-    if not isinstance(tensor, torch.Tensor) or tensor.ndim == spec.ndim:
+def _fit(model, index, tensor, spec):
+    """Give an input the dtype of its `Input`; add or drop a last axis of size 1, as Keras does for features."""
+    if not isinstance(tensor, torch.Tensor):
+        return tensor
+    dtype = model._input_dtypes[index]
+    if dtype.is_floating_point:
+        tensor = tensor if tensor.is_floating_point() else tensor.to(model._compute)
+    elif getattr(spec.call.target, "fixes_dtype", True):
+        tensor = tensor.to(dtype)
+    if tensor.ndim == spec.ndim:
         return tensor
     if tensor.ndim == spec.ndim - 1 and spec.shape[-1] == 1:
         return tensor.unsqueeze(-1)
@@ -174,7 +204,10 @@ class Reference:
 
 
 def flatten_recording(recording):
-    """Return a recording as a flat list of calls that refer to each other by number (deep graphs then copy and pickle)."""
+    """Return a recording as a flat list of calls that refer to each other by number.
+
+    Deep graphs then copy and pickle without recursion.
+    """
     inputs = nested.flatten(recording.inputs)
     numbers = {id(call): number for number, call in enumerate(recording.calls, start=len(inputs))}
     starts = {id(tensor): number for number, tensor in enumerate(inputs)}
@@ -195,7 +228,9 @@ def flatten_recording(recording):
             "target": call.target,
             "arguments": nested.map_structure(refer, (tuple(call.args), dict(call.kwargs))),
             "name": call.name,
-            "outputs": nested.map_structure(lambda t: describe_tensor(t) if isinstance(t, KerasTensor) else t, call.outputs),
+            "outputs": nested.map_structure(
+                lambda t: describe_tensor(t) if isinstance(t, KerasTensor) else t, call.outputs
+            ),
         }
         for call in recording.calls
     ]
@@ -208,7 +243,7 @@ def flatten_recording(recording):
 
 
 def restore_recording(flat):
-    """Return nested symbolic inputs and outputs from `flatten_recording`, and attach the calls to their layers."""
+    """Return the inputs and outputs of `flatten_recording`, and attach the calls to their layers."""
     made = []
     masks = []
     for layer, spec, name, mask in flat["inputs"]:
@@ -256,12 +291,17 @@ def _restore_outputs(described, call, path, masks):
     if isinstance(described, dict):
         return {key: _restore_outputs(part, call, (*path, key), masks) for key, part in described.items()}
     if isinstance(described, (list, tuple)):
-        return type(described)(_restore_outputs(part, call, (*path, i), masks) for i, part in enumerate(described))
+        return type(described)(
+            _restore_outputs(part, call, (*path, i), masks) for i, part in enumerate(described)
+        )
     return described
 
 
 def output_names(model):
-    """Return the names that losses and metrics of several outputs are logged under: those of the layers that made them."""
+    """Return the names that losses and metrics of several outputs are logged under.
+
+    Those of the layers that made them.
+    """
     outputs = model._recording.outputs
     return [tensor.call.name for tensor in nested.flatten(outputs)]
 

@@ -4,20 +4,23 @@ from torch import nn
 
 from torchkeras_lite.base import nested
 from torchkeras_lite.base.checks import describe, suggestion
+from torchkeras_lite.base.registry import CustomObjectScope
 from torchkeras_lite.engine import collecting, shapes
 from torchkeras_lite.engine.keras_tensor import Call, KerasTensor
 from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.engine.shapes import TensorSpec
 from torchkeras_lite.models import graph_model
+from torchkeras_lite.models.graph_config import graph_config, tensors_from_config
 from torchkeras_lite.training.trainer import Trainer
+from torchkeras_lite.utils.summary import print_summary
 
 
 class Model(Trainer, Layer):
     """Layers with a training loop.
 
-    `Model(inputs, outputs)` makes a model from symbolic tensors; a subclass defines `call` (and keeps its layers as attributes), or
-    keeps the graph and overrides `train_step` and others. `compile`, `fit`, `evaluate` and `predict` work on both, and the model is
-    an `nn.Module` whose layers are its modules.
+    `Model(inputs, outputs)` makes a model from symbolic tensors; a subclass defines `call` (and keeps its
+    layers as attributes), or keeps the graph and overrides `train_step` and others. `compile`, `fit`,
+    `evaluate` and `predict` work on both, and the model is an `nn.Module` whose layers are its modules.
 
     Args:
         inputs: Symbolic inputs (`Input`, or any intermediate tensor), alone or nested.
@@ -26,7 +29,8 @@ class Model(Trainer, Layer):
         trainable: Whether gradients train the weights.
 
     Raises:
-        ValueError: the outputs do not depend on the inputs alone (the text names the tensor), two layers of one name.
+        ValueError: the outputs do not depend on the inputs alone (the text names the tensor), two layers of
+            one name.
 
     Source: Keras 3 `keras.Model`. Differs: the graph is a `torch.fx` graph, see `graph_module`.
     """
@@ -39,18 +43,22 @@ class Model(Trainer, Layer):
         made = Functional if cls is Model and _is_graph(args, kwargs) else cls
         return super().__new__(made)
 
+    _recording = None
+    _keys: dict = {}
+    _takes_one = False
+    _output_names = None
+
     def __init__(self, *args, **kwargs):
         if "_keras" in self.__dict__:
             return
         graph = _graph_arguments(args, kwargs) if _is_graph(args, kwargs) else None
         if graph is None and args:
             raise TypeError(
-                f"{type(self).__name__}: expected `inputs` and `outputs`, or neither (a subclass with `call`), got "
+                f"{type(self).__name__}: expected `inputs` and `outputs`, or neither (a subclass with "
+                "`call`), got "
                 f"{len(args)} positional argument(s). Write Model(inputs=..., outputs=...)."
             )
         super().__init__(**kwargs)
-        self.__dict__.update(_recording=None, _keys={}, _takes_one=False)
-        self._init_trainer()
         if graph is not None:
             graph_model.install(self, *graph)
 
@@ -58,13 +66,14 @@ class Model(Trainer, Layer):
         """Compute the outputs; a subclass without inputs and outputs overrides this."""
         if self._recording is None:
             raise NotImplementedError(
-                f"{describe(self)} has neither a graph nor a `call` method. Define `call(self, inputs)`, or make the model from "
+                f"{describe(self)} has neither a graph nor a `call` method. Define `call(self, inputs)`, or "
+                "make the model from "
                 "symbolic tensors: Model(inputs, outputs)."
             )
         return graph_model.run(self, inputs)
 
     def build(self, input_shape):
-        """Make the weights of all layers by a call without values, for inputs of this shape (or nested shapes)."""
+        """Make the weights of all layers for inputs of this shape (or nested shapes)."""
         if self._recording is not None:
             return
         tensors = _tensors_of(input_shape, self.compute_dtype)
@@ -89,9 +98,14 @@ class Model(Trainer, Layer):
 
     @property
     def graph_module(self):
-        """The `torch.fx.GraphModule` of a model made from symbolic tensors; `print(model.graph_module.code)` shows PyTorch."""
+        """The `torch.fx.GraphModule` of a model made from symbolic tensors.
+
+        `print(model.graph_module.code)` shows PyTorch.
+        """
         if self._recording is None:
-            raise AttributeError(f"{describe(self)} is no graph: it was made by subclassing, or is not built yet.")
+            raise AttributeError(
+                f"{describe(self)} is no graph: it was made by subclassing, or is not built yet."
+            )
         return self._graph_module
 
     @property
@@ -118,21 +132,27 @@ class Model(Trainer, Layer):
 
     @property
     def input_shape(self):
-        """Shapes of the inputs, nested as they are."""
+        """Shape of the input; a flat list of shapes for several inputs."""
         self._need_graph("input shape")
-        return nested.map_structure(lambda t: t.shape, self._recording.inputs)
+        return nested.unpack_single([t.shape for t in self.inputs])
 
     @property
     def output_shape(self):
-        """Shapes of the outputs, nested as they are."""
+        """Shape of the output; a flat list of shapes for several outputs."""
         self._need_graph("output shape")
-        return nested.map_structure(lambda t: t.shape, self._recording.outputs)
+        return nested.unpack_single([t.shape for t in self.outputs])
 
     @property
     def output_names(self):
-        """Names of the outputs: those of the layers that make them."""
+        """Names of the outputs in logs: those of the layers that make them, unless set."""
+        if self._output_names is not None:
+            return self._output_names
         self._need_graph("output names")
         return graph_model.output_names(self)
+
+    @output_names.setter
+    def output_names(self, names):
+        self.__dict__["_output_names"] = list(names)
 
     @property
     def input_names(self):
@@ -142,7 +162,9 @@ class Model(Trainer, Layer):
 
     def _need_graph(self, what):
         if self._recording is None:
-            raise AttributeError(f"{describe(self)} has no defined {what}: it is no graph, or is not built yet.")
+            raise AttributeError(
+                f"{describe(self)} has no defined {what}: it is no graph, or is not built yet."
+            )
 
     @property
     def layers(self):
@@ -171,7 +193,59 @@ class Model(Trainer, Layer):
             return layers[names.index(name)]
         raise ValueError(f"No such layer: {name}{suggestion(name, names)} Existing layers are: {names}.")
 
-    # ---------------------------------------------------------------- copies and files
+    def summary(
+        self,
+        line_length=None,
+        positions=None,
+        print_fn=None,
+        expand_nested=False,
+        show_trainable=False,
+        layer_range=None,
+        show_flops=False,
+    ):
+        """Print the layers, their output shapes and their numbers of weights as a table.
+
+        Args:
+            line_length: Width of the table in characters.
+            positions: Where the columns end, as fractions of the width or as numbers of characters.
+            print_fn: Function that gets the text instead of `print`.
+            expand_nested: Whether the layers of models inside are listed too.
+            show_trainable: Whether a column tells what is trained.
+            layer_range: Names of the first and the last layer to list (regular expressions).
+            show_flops: Whether to count floating-point operations for one sample (not in Keras).
+
+        Source: Keras 3 `Model.summary`.
+        """
+        print_summary(
+            self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range, show_flops
+        )
+
+    # ---------------------------------------------------------------- copies and configs
+
+    def get_config(self):
+        """Return the layers and their calls as plain values; a subclass with a `call` of its own: its
+        arguments.
+
+        Raises:
+            TypeError: a graph with calls of plain torch functions or modules.
+        """
+        if self._recording is None or not issubclass(Functional, type(self)):
+            return super().get_config()
+        return graph_config(self)
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Return the model that `get_config` described, with new weights.
+
+        Args:
+            config: What `get_config` returned.
+            custom_objects: Mapping of names to classes that are not public and not registered.
+        """
+        with CustomObjectScope(custom_objects):
+            if "input_layers" not in config:
+                return super().from_config(config)
+            inputs, outputs = tensors_from_config(config)
+        return cls(inputs, outputs, name=config.get("name"), trainable=config.get("trainable", True))
 
     def __getstate__(self):
         state = super().__getstate__()
@@ -197,7 +271,11 @@ class Functional(Model):
 
 
 def _is_graph(args, kwargs):
-    return len(args) >= 2 or (len(args) == 1 and "outputs" in kwargs) or ("inputs" in kwargs and "outputs" in kwargs)
+    return (
+        len(args) >= 2
+        or (len(args) == 1 and "outputs" in kwargs)
+        or ("inputs" in kwargs and "outputs" in kwargs)
+    )
 
 
 def _graph_arguments(args, kwargs):

@@ -5,6 +5,7 @@ import warnings
 import torch
 from torch import nn
 
+from torchkeras_lite.base import naming
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.serialization import deserialize_keras_object, serialize_keras_object
 from torchkeras_lite.engine.keras_tensor import KerasTensor, record_module
@@ -22,8 +23,8 @@ class Sequential(Model):
         trainable: Whether gradients train the weights.
         name: Name, an automatic one when not given.
 
-    Without an `Input` (or `input_shape=` on the first layer) the model is built by its first data. Built, it is a graph as
-    every model from symbolic tensors is.
+    Without an `Input` (or `input_shape=` on the first layer) the model is built by its first data. Built, it
+    is a graph as every model from symbolic tensors is.
 
     Raises:
         ValueError: something that is no layer, two layers of one name, an `Input` that is not first.
@@ -47,14 +48,16 @@ class Sequential(Model):
             layer = layer.call.target
         if not isinstance(layer, nn.Module):
             raise ValueError(
-                "Only instances of `keras.Layer` (or torch modules) can be added to a Sequential model. Received: "
+                "Only instances of `keras.Layer` (or torch modules) can be added to a Sequential model. "
+                "Received: "
                 f"{layer!r} (of type {type(layer)})"
             )
         if isinstance(layer, InputLayer):
             if self._stack or self._input_layer is not None:
                 raise ValueError(
                     f"Sequential model '{self.name}' has already been configured to use input shape "
-                    f"{self._known_input() or 'of its first layer'}. An `Input` must come first, and only once."
+                    f"{self._known_input() or 'of its first layer'}. An `Input` must come first, and only "
+                    "once."
                 )
             self.__dict__["_input_layer"] = layer
             return
@@ -63,7 +66,8 @@ class Sequential(Model):
         known = [one.name for one in self._stack if isinstance(one, Layer)]
         if isinstance(layer, Layer) and layer.name in known:
             raise ValueError(
-                f"All layers added to a Sequential model should have unique names. Name '{layer.name}' is already the name of a "
+                f"All layers added to a Sequential model should have unique names. Name '{layer.name}' is "
+                "already the name of a "
                 "layer in this model. Update the `name` argument to pass a unique name."
             )
         self._stack.append(layer)
@@ -95,7 +99,8 @@ class Sequential(Model):
         else:
             return
         warnings.warn(
-            "Do not pass an `input_shape`/`input_dim` argument to a layer. When using Sequential models, prefer using an "
+            "Do not pass an `input_shape`/`input_dim` argument to a layer. When using Sequential models, "
+            "prefer using an "
             "`Input(shape)` object as the first layer in the model instead.",
             stacklevel=4,
         )
@@ -116,7 +121,11 @@ class Sequential(Model):
         if self._input_layer is not None:
             return self._input_layer.batch_shape
         first = self._stack[0] if self._stack else None
-        if isinstance(first, Layer) and first.built and (not isinstance(first, Model) or first._recording is not None):
+        if (
+            isinstance(first, Layer)
+            and first.built
+            and (not isinstance(first, Model) or first._recording is not None)
+        ):
             try:
                 return first.input_shape
             except AttributeError:
@@ -131,10 +140,20 @@ class Sequential(Model):
     def build(self, input_shape=None):
         """Make the graph and the weights for inputs of `input_shape`, batch included."""
         if not self._stack:
-            raise ValueError(f"Sequential model {self.name} cannot be built because it has no layers. Call `model.add(layer)`.")
+            raise ValueError(
+                f"Sequential model {self.name} cannot be built because it has no layers. Call "
+                "`model.add(layer)`."
+            )
+        known = self.input_shape if self._recording is not None else self._known_input()
+        if known is not None and input_shape is not None and tuple(input_shape)[1:] != tuple(known)[1:]:
+            raise ValueError(
+                f"Sequential model '{self.name}' has already been configured to use input shape {known}. "
+                f"You cannot build it with input_shape {tuple(input_shape)}. Make a new model for that shape."
+            )
         if self._input_layer is None:
             dtype = self.__dict__.pop("_first_dtype", None)
             layer = InputLayer(batch_shape=graph_model.as_batch(tuple(input_shape)), dtype=dtype)
+            layer.__dict__["fixes_dtype"] = False
         else:
             layer = self._input_layer
         x = inputs = layer.tensor
@@ -142,6 +161,7 @@ class Sequential(Model):
         for module, name in zip(self._stack, names, strict=True):
             x = module(x) if isinstance(module, Layer) else record_module(module, (x,), {}, name)
         graph_model.install(self, inputs, x)
+        naming.unique_name("functional")  # Keras makes a Functional here, which counts in later names
 
     def _build_for(self, args, kwargs):
         if self._recording is None:

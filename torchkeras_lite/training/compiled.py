@@ -12,7 +12,8 @@ NAMES_BY_SHAPES = ("binary_crossentropy", "sparse_categorical_crossentropy", "ca
 
 
 class TorchLoss(losses.Loss):
-    """A loss of torch's kind, `module(input, target)`, called in torch's order with the targets as torch wants them.
+    """A loss of torch's kind, `module(input, target)`, called in torch's order with the targets as torch
+    wants them.
 
     Args:
         module: An `nn.Module` such as `nn.CrossEntropyLoss()`.
@@ -30,7 +31,8 @@ class TorchLoss(losses.Loss):
         """
         if sample_weight is not None:
             raise ValueError(
-                f"{self.name}: torch's losses take no sample weights. Use a Keras loss, or weigh inside a function of your own."
+                f"{self.name}: torch's losses take no sample weights. Use a Keras loss, or weigh inside a "
+                "function of your own."
             )
         if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1 and not y_true.is_floating_point():
             y_true = y_true.squeeze(-1)
@@ -42,7 +44,8 @@ class TorchLoss(losses.Loss):
 
 
 def loss_for(identifier, y_true, y_pred):
-    """Return the `Loss` that `identifier` (a name, function, `Loss` or torch loss) stands for, given real outputs.
+    """Return the `Loss` that `identifier` (a name, function, `Loss` or torch loss) stands for, given real
+    outputs.
 
     Raises:
         ValueError: an unknown name.
@@ -58,9 +61,11 @@ def loss_for(identifier, y_true, y_pred):
 
 
 def check_shapes(loss, y_true, y_pred, name):
-    """Raise where targets would be stretched to the shape of an output: that trains another objective than was meant.
+    """Raise where targets would be stretched to the shape of an output: that trains another objective than
+    was meant.
 
-    Only losses of this package that compare value by value are checked; a function of the user's may take what it likes.
+    Only losses of this package that compare value by value are checked; a function of the user's may take
+    what it likes.
     """
     function = getattr(loss, "fn", None)
     elementwise = getattr(function, "whole_mean", None) is not None and not loss.integer_targets
@@ -69,7 +74,8 @@ def check_shapes(loss, y_true, y_pred, name):
     true, pred = tuple(y_true.shape), tuple(y_pred.shape)
     if true != pred and (*true, 1) != pred and true != (*pred, 1):
         raise ValueError(
-            f"{loss.name}: the output '{name}' has shape {pred} and its targets have shape {true}. Both must have one shape "
+            f"{loss.name}: the output '{name}' has shape {pred} and its targets have shape {true}. Both must "
+            "have one shape "
             "(a last axis of size 1 may be missing)."
         )
 
@@ -79,20 +85,23 @@ def check_names(what, keys, names):
     for key in keys:
         if key not in names:
             raise ValueError(
-                f"compile: `{what}` names the output {key!r}, and the model has no such output{suggestion(key, names)} Its "
+                f"compile: `{what}` names the output {key!r}, and the model has no such "
+                f"output{suggestion(key, names)} Its "
                 f"outputs: {names}."
             )
 
 
 def names_of_outputs(model, y_pred):
-    """Return the names of the flat outputs: keys of a dict, names of the layers that make them, or `output_0`, ..."""
+    """Return the names of the flat outputs.
+
+    Keys of a dict, names of the layers that make them, or `output_0`, ...
+    """
     if isinstance(y_pred, dict):
         paths = [path for path, _ in nested.flatten_with_path(y_pred)]
         return ["_".join(map(str, path)) for path in paths]
     flat = nested.flatten(y_pred)
-    if getattr(model, "_recording", None) is not None:
-        return model.output_names
-    return [f"output_{index}" for index in range(len(flat))]
+    names = getattr(model, "output_names", None)
+    return names if names is not None else [f"output_{index}" for index in range(len(flat))]
 
 
 def by_output(what, given, names, y_pred, default=None):
@@ -105,18 +114,25 @@ def by_output(what, given, names, y_pred, default=None):
         y_pred: The outputs.
         default: What outputs get that a dict does not name.
     """
-    if isinstance(given, dict):
-        if isinstance(y_pred, dict) and any(isinstance(value, dict) for value in given.values()):
+    if isinstance(given, (list, tuple, dict)) and what != "metrics" and what != "weighted_metrics":
+        if nested.same_structure(given, y_pred):
             return nested.flatten(given)
+    if isinstance(given, dict):
         check_names(what, given, names)
-        return [given.get(name, default) for name in names]
+        return [_alone(given.get(name, default)) for name in names]
     if isinstance(given, (list, tuple)):
         if len(given) != len(names):
             raise ValueError(
-                f"`{what}` should have as many entries as the model has outputs ({len(names)}: {names}), got {len(given)}."
+                f"`{what}` should have as many entries as the model has outputs ({len(names)}: {names}), got "
+                f"{len(given)}."
             )
         return list(given)
     return [given] * len(names)
+
+
+def _alone(value):
+    """Return the only element of a list of one; other values stay."""
+    return value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
 
 
 class CompiledLoss:
@@ -202,7 +218,11 @@ def targets_by_output(y_true, y_pred, names):
     if isinstance(y_true, dict) or isinstance(y_pred, dict):
         if isinstance(y_true, dict) and set(y_true) == set(names):
             return [y_true[name] for name in names]
-        if isinstance(y_true, dict) and isinstance(y_pred, dict) and any(isinstance(v, dict) for v in y_true.values()):
+        if (
+            isinstance(y_true, dict)
+            and isinstance(y_pred, dict)
+            and any(isinstance(v, dict) for v in y_true.values())
+        ):
             return nested.flatten(y_true)
     if isinstance(y_true, (list, tuple)) and len(y_true) != len(names):
         flat = nested.flatten(y_true)
@@ -212,7 +232,10 @@ def targets_by_output(y_true, y_pred, names):
 
 
 def weights_by_output(sample_weight, y_pred, names):
-    """Return one set of sample weights (or `None`) for each flat output; one for all where only one is given."""
+    """Return one set of sample weights (or `None`) for each flat output.
+
+    One for all where only one is given.
+    """
     return by_output("sample_weight", sample_weight, names, y_pred)
 
 
@@ -329,6 +352,8 @@ def _lists_by_output(what, given, names, y_pred):
         given = [given] * len(names)
     spread = by_output(what, given, names, y_pred)
     return [
-        [] if part is None else [m for m in (part if isinstance(part, (list, tuple)) else [part]) if m is not None]
+        []
+        if part is None
+        else [m for m in (part if isinstance(part, (list, tuple)) else [part]) if m is not None]
         for part in spread
     ]

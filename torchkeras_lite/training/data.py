@@ -21,7 +21,8 @@ def unpack_x_y_sample_weight(data):
     if 1 <= len(data) <= 3:
         return (*data, *(None,) * (3 - len(data)))
     raise ValueError(
-        f"Data is expected to be in format `x`, `(x,)`, `(x, y)`, or `(x, y, sample_weight)`, got a tuple of {len(data)} elements."
+        "Data is expected to be in format `x`, `(x,)`, `(x, y)`, or `(x, y, sample_weight)`, got a tuple of "
+        f"{len(data)} elements."
     )
 
 
@@ -36,14 +37,19 @@ def pack_x_y_sample_weight(x, y=None, sample_weight=None):
 
 
 def is_array(value):
-    """Whether `value` holds rows: an array, tensor, data frame or series, or an object that NumPy can convert."""
+    """Whether `value` holds rows.
+
+    An array, tensor, data frame or series, or an object that NumPy can convert.
+    """
     return isinstance(value, (np.ndarray, torch.Tensor)) or hasattr(value, "__array__")
 
 
 def is_array_like(value):
     """Whether `value` is an array, or nested lists of numbers."""
     if isinstance(value, (list, tuple)):
-        return len(value) > 0 and all(isinstance(v, (int, float, bool, np.generic)) or _is_numbers(v) for v in value)
+        return len(value) > 0 and all(
+            isinstance(v, (int, float, bool, np.generic)) or _is_numbers(v) for v in value
+        )
     return is_array(value)
 
 
@@ -63,7 +69,10 @@ def is_arrays(structure):
 
 
 def map_arrays(function, structure):
-    """Apply `function` to every array in a nested structure; lists of numbers count as one array, `None` stays."""
+    """Apply `function` to every array in a nested structure.
+
+    Lists of numbers count as one array, `None` stays.
+    """
     if structure is None:
         return None
     if is_array_like(structure):
@@ -83,7 +92,8 @@ def to_tensor(array, dtype):
         array = np.asarray(array)
         if array.dtype == object or array.dtype.kind in "USM":
             raise ValueError(
-                f"Failed to convert an array of dtype {array.dtype} to a tensor. Encode text and objects as numbers first."
+                f"Failed to convert an array of dtype {array.dtype} to a tensor. Encode text and objects as "
+                "numbers first."
             )
         if not array.flags.writeable or any(stride < 0 for stride in array.strides):
             array = array.copy()
@@ -108,7 +118,8 @@ def check_lengths(parts):
     if len(found) != 1 or None in found:
         listed = " ".join(f"'{name}' sizes: {', '.join(map(str, part))}" for name, part in sizes.items())
         raise ValueError(
-            f"Data cardinality is ambiguous. Make sure all arrays contain the same number of samples. {listed}"
+            "Data cardinality is ambiguous. Make sure all arrays contain the same number of samples. "
+            f"{listed}"
         )
     return found.pop()
 
@@ -120,17 +131,21 @@ def split(parts, fraction):
         ValueError: a fraction outside (0, 1), data without a length, or nothing left on one side.
     """
     if not 0 < fraction < 1:
-        raise ValueError(f"`validation_split` must be between 0 and 1, got {fraction}. Pass the fraction to hold out.")
+        raise ValueError(
+            f"`validation_split` must be between 0 and 1, got {fraction}. Pass the fraction to hold out."
+        )
     if not all(part is None or is_arrays(part) for part in parts):
         raise ValueError(
-            "Argument `validation_split` is only supported for tensors or NumPy arrays. Pass `validation_data` for other data."
+            "Argument `validation_split` is only supported for tensors or NumPy arrays. Pass "
+            "`validation_data` for other data."
         )
     arrays = [a for part in parts for a in nested.flatten(map_arrays(np_or_tensor, part)) if a is not None]
     count = len(arrays[0])
     cut = int(np.floor(count * (1 - fraction)))
     if cut == 0 or cut == count:
         raise ValueError(
-            f"Training data contains {count} samples, which is not sufficient to split it into a validation and training set as "
+            f"Training data contains {count} samples, which is not sufficient to split it into a validation "
+            "and training set as "
             f"specified by `validation_split={fraction}`. Either provide more data, or a different value."
         )
     first = tuple(map_arrays(lambda a: np_or_tensor(a)[:cut], part) for part in parts)
@@ -146,15 +161,16 @@ def np_or_tensor(array):
 class ArrayBatches:
     """Batches of arrays and tensors, nested as they were given.
 
-    The arrays become tensors once, before the first epoch. A shuffled epoch takes rows by a permutation; one in order takes
-    slices, which are views.
+    The arrays become tensors once, before the first epoch. A shuffled epoch takes rows by a permutation; one
+    in order takes slices, which are views.
 
     Args:
         x: Inputs.
         y: Targets, or `None`.
         sample_weight: Weights, or `None`.
         batch_size: Rows a batch; the last batch may be smaller.
-        shuffle: `True`: new order every epoch; `"batch"`: batches in a new order, rows inside as they are; `False`.
+        shuffle: `True`: new order every epoch; `"batch"`: batches in a new order, rows inside as they are;
+            `False`.
         dtype: Torch dtype of floating-point values.
         device: Where batches go.
         input_dtypes: Torch dtypes of the flat inputs, where the model fixes them.
@@ -163,7 +179,9 @@ class ArrayBatches:
         ValueError: numbers of rows that differ.
     """
 
-    def __init__(self, x, y=None, sample_weight=None, *, batch_size, shuffle, dtype, device, input_dtypes=None):
+    def __init__(
+        self, x, y=None, sample_weight=None, *, batch_size, shuffle, dtype, device, input_dtypes=None
+    ):
         convert = lambda array: to_tensor(array, dtype)
         parts = {
             "x": map_arrays(convert, x),
@@ -278,7 +296,8 @@ class SteppedBatches:
 
     Args:
         batches: The source.
-        steps: Batches an epoch. Where the source ends inside an epoch, that epoch is shorter and the next one begins anew.
+        steps: Batches an epoch. Where the source ends inside an epoch, that epoch is shorter and the next
+            one begins anew.
     """
 
     def __init__(self, batches, steps):
@@ -328,11 +347,14 @@ def _fit_dtypes(x, dtypes):
     return nested.pack_like(x, cast)
 
 
-def make_batches(model, x, y=None, sample_weight=None, *, batch_size=None, shuffle=False, steps=None, class_weight=None):
+def make_batches(
+    model, x, y=None, sample_weight=None, *, batch_size=None, shuffle=False, steps=None, class_weight=None
+):
     """Return batches for `model` from what `fit`, `evaluate` or `predict` were given.
 
     Raises:
-        ValueError: targets beside data that holds its own, numbers of rows that differ, something that is no data.
+        ValueError: targets beside data that holds its own, numbers of rows that differ, something that is no
+            data.
     """
     dtype, device = model.compute_torch_dtype, model.data_device
     input_dtypes = model.input_torch_dtypes(x)
@@ -354,18 +376,23 @@ def make_batches(model, x, y=None, sample_weight=None, *, batch_size=None, shuff
         return batches if steps is None else SteppedBatches(batches, steps)
     if x is None or isinstance(x, (int, float, str)):
         raise ValueError(
-            f"Expected data as arrays, tensors, nested lists or dicts of them, or an iterable of batches; got {x!r}."
+            "Expected data as arrays, tensors, nested lists or dicts of them, or an iterable of batches; "
+            f"got {x!r}."
         )
     if y is not None or sample_weight is not None:
         raise ValueError(
-            f"`y` and `sample_weight` must be left out when `x` is a {type(x).__name__}: its batches hold the targets "
+            f"`y` and `sample_weight` must be left out when `x` is a {type(x).__name__}: its batches hold "
+            "the targets "
             "themselves, as (x, y) or (x, y, sample_weight)."
         )
     if not hasattr(x, "__iter__"):
         if hasattr(x, "__getitem__") and hasattr(x, "__len__"):  # a map-style Dataset of torch
             x = torch.utils.data.DataLoader(x, batch_size=int(batch_size or 32), shuffle=bool(shuffle))
         else:
-            raise ValueError(f"Unrecognized data type: x={x!r} (of type {type(x)}). Pass arrays, or an iterable of batches.")
+            raise ValueError(
+                f"Unrecognized data type: x={x!r} (of type {type(x)}). Pass arrays, or an iterable of "
+                "batches."
+            )
     batches = IterableBatches(x, dtype=dtype, device=device, input_dtypes=input_dtypes)
     if class_weight is not None:
         batches = ClassWeighted(batches, class_weight)
@@ -419,9 +446,13 @@ def weights_of_classes(y, class_weight):
         ValueError: targets of several outputs.
     """
     if y is None or (not is_array_like(y) and isinstance(y, (list, tuple, dict))):
-        raise ValueError("`class_weight` is only supported for models with a single output. Use `sample_weight` instead.")
+        raise ValueError(
+            "`class_weight` is only supported for models with a single output. Use `sample_weight` instead."
+        )
     y = to_tensor(y, torch.float32)
-    classes = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(y.shape[0], -1)[:, 0].round().long()
+    classes = (
+        y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(y.shape[0], -1)[:, 0].round().long()
+    )
     table = torch.ones(max(max(map(int, class_weight)) + 1, int(classes.max()) + 1 if len(classes) else 1))
     for number, weight in class_weight.items():
         table[int(number)] = float(weight)

@@ -27,7 +27,7 @@ def mode(model, training):
 
 
 def limited(name, value):
-    """Return `value`, limited by the environment variable `name` (Keras's `KERAS_MAX_EPOCHS` and its like)."""
+    """Return `value`, limited by an environment variable such as Keras's `KERAS_MAX_EPOCHS`."""
     limit = os.environ.get(name)
     if limit is None:
         return value
@@ -59,7 +59,8 @@ def prepare_optimizer(model):
         new = [w.path for w in weights if id(w.tensor) not in known]
         if new:
             raise ValueError(
-                f"The optimizer does not know the weights {new[:3]}{'...' if len(new) > 3 else ''}: they became trainable, or were "
+                f"The optimizer does not know the weights {new[:3]}{'...' if len(new) > 3 else ''}: they "
+                "became trainable, or were "
                 "made, after training began. Call `compile()` again."
             )
     optimizer.prepare()
@@ -76,7 +77,8 @@ def length_of(batches):
 def training_step(model):
     """Return a function of a batch: the model's own `train_step` where it has one, else ours.
 
-    A step of the user's returns logs; ours returns `None`, and the logs are read from the metrics when somebody looks.
+    A step of the user's returns logs; ours returns `None`, and the logs are read from the metrics when
+    somebody looks.
     """
     if type(model).train_step is not model.trainer_base.train_step:
         return lambda *batch: model.train_step(batching.pack_x_y_sample_weight(*batch))
@@ -91,7 +93,10 @@ def testing_step(model):
 
 
 def read_logs(model, returned):
-    """Return the logs as floats, in alphabetical order: what a step returned, else the results of the metrics."""
+    """Return the logs as floats, in alphabetical order.
+
+    What a step returned, else the results of the metrics.
+    """
     logs = returned if returned is not None else model.get_metrics_result()
     floats = to_floats(logs)
     return {key: floats[key] for key in sorted(floats)}
@@ -118,7 +123,10 @@ def fit(
 ):
     """Train `model`; see `Trainer.fit` for the arguments. Returns the `History`."""
     if class_weight is not None and sample_weight is not None:
-        raise ValueError("You cannot `class_weight` and `sample_weight` at the same time. Multiply them into `sample_weight`.")
+        raise ValueError(
+            "You cannot `class_weight` and `sample_weight` at the same time. Multiply them into "
+            "`sample_weight`."
+        )
     epochs = limited("KERAS_MAX_EPOCHS", epochs)
     steps_per_epoch = limited("KERAS_MAX_STEPS_PER_EPOCH", steps_per_epoch)
     if validation_split and validation_data is None:
@@ -142,21 +150,30 @@ def fit(
     verbose = 1 if verbose == "auto" else verbose
     if not isinstance(callbacks, CallbackList):
         callbacks = CallbackList(
-            callbacks, add_history=True, add_progbar=verbose != 0, model=model, verbose=verbose, epochs=epochs, steps=total
+            callbacks,
+            add_history=True,
+            add_progbar=verbose != 0,
+            model=model,
+            verbose=verbose,
+            epochs=epochs,
+            steps=total,
         )
     model.history = callbacks.history
     validation = None
     logs = {}
     try:
+        model._initial_epoch = initial_epoch
         callbacks.on_train_begin()
-        for epoch in range(initial_epoch, epochs):
-            model.reset_metrics()
+        for epoch in range(model._initial_epoch, epochs):  # `BackupAndRestore` may have moved it
             callbacks.on_epoch_begin(epoch)
+            model.reset_metrics()
             with mode(model, True):
                 logs = train_epoch(model, batches, callbacks, steps_per_epoch)
             if validation_data is not None and is_validation_epoch(epoch, validation_freq):
                 if validation is None:
-                    validation = make_validation(model, validation_data, validation_batch_size or batch_size, validation_steps)
+                    validation = make_validation(
+                        model, validation_data, validation_batch_size or batch_size, validation_steps
+                    )
                 found = evaluate_batches(model, validation, callbacks, validation_steps)
                 logs |= {f"val_{key}": value for key, value in found.items()}
                 logs = {key: logs[key] for key in sorted(logs)}
@@ -189,27 +206,40 @@ def train_epoch(model, batches, callbacks, most=None):
     if open_call and callbacks.has_train_batch_hooks:
         callbacks.on_train_batch_end(count - 1, lambda: read_logs(model, returned))
     if count == 0:
-        raise ValueError("The training data gave no batch. Check that it is not empty, and that a generator is not used up.")
+        raise ValueError(
+            "The training data gave no batch. Check that it is not empty, and that a generator is not used "
+            "up."
+        )
     if most is not None and count < most and not model.stop_training:
         warnings.warn(
-            "Your input ran out of data; interrupting epoch. Make sure that your dataset or generator can generate at least "
-            f"{most} batches per epoch. You may need to use the `.repeat()` function when building your dataset.",
+            "Your input ran out of data; interrupting epoch. Make sure that your dataset or generator can "
+            "generate at least "
+            f"{most} batches per epoch. You may need to use the `.repeat()` function when building your "
+            "dataset.",
             stacklevel=4,
         )
     return read_logs(model, returned)
 
 
 def is_validation_epoch(epoch, frequency):
-    """Whether the epoch number `epoch`, from 0, is followed by validation: every `frequency`-th, or the ones listed (from 1)."""
+    """Whether the epoch number `epoch`, from 0, is followed by validation.
+
+    Every `frequency`-th, or the ones listed (from 1).
+    """
     if isinstance(frequency, (list, tuple, set)):
         return epoch + 1 in frequency
     if not isinstance(frequency, int) or frequency < 1:
-        raise ValueError(f"`validation_freq` must be a positive integer or a list of epochs, got {frequency!r}.")
+        raise ValueError(
+            f"`validation_freq` must be a positive integer or a list of epochs, got {frequency!r}."
+        )
     return (epoch + 1) % frequency == 0
 
 
 def make_validation(model, data, batch_size, steps):
-    """Return the batches of `validation_data`: `(x, y)`, `(x, y, sample_weight)`, or an iterable of batches."""
+    """Return the batches of `validation_data`.
+
+    `(x, y)`, `(x, y, sample_weight)`, or an iterable of batches.
+    """
     if isinstance(data, (list, tuple)) and len(data) in (2, 3) and batching.is_arrays(data[0]):
         x, y, sample_weight = batching.unpack_x_y_sample_weight(tuple(data))
         return batching.make_batches(model, x, y, sample_weight, batch_size=batch_size)
@@ -219,9 +249,9 @@ def make_validation(model, data, batch_size, steps):
 def evaluate_batches(model, batches, callbacks, most=None):
     """Run `evaluate` on batches and return its logs."""
     step = testing_step(model)
-    model.reset_metrics()
     returned, count = None, 0
     callbacks.on_test_begin()
+    model.reset_metrics()  # after the hooks, which may still read the logs of the last training batch
     hooks = callbacks.has_test_batch_hooks
     with mode(model, False), torch.no_grad():
         for batch in batches:
@@ -234,7 +264,10 @@ def evaluate_batches(model, batches, callbacks, most=None):
             if count == most or getattr(model, "stop_evaluating", False):
                 break
     if count == 0:
-        raise ValueError("The data gave no batch to evaluate. Check that it is not empty, and that a generator is not used up.")
+        raise ValueError(
+            "The data gave no batch to evaluate. Check that it is not empty, and that a generator is not "
+            "used up."
+        )
     logs = read_logs(model, returned)
     callbacks.on_test_end(logs)
     return logs
@@ -262,7 +295,9 @@ def evaluate(
             model=model,
             verbose=verbose,
             epochs=1,
-            steps=steps if length_of(batches) is None else min(length_of(batches), steps or length_of(batches)),
+            steps=steps
+            if length_of(batches) is None
+            else min(length_of(batches), steps or length_of(batches)),
         )
     try:
         logs = evaluate_batches(model, batches, callbacks, steps)
@@ -272,7 +307,10 @@ def evaluate(
 
 
 def in_order(model, logs):
-    """Return logs as Keras's list: the loss first, then losses of outputs and metrics; a single number alone."""
+    """Return logs as Keras's list: the loss first, then losses of outputs and metrics.
+
+    A single number alone.
+    """
     order = [key for key in model.log_names() if key in logs]
     values = [logs[key] for key in [*order, *(key for key in logs if key not in order)]]
     return values[0] if len(values) == 1 else values
@@ -290,7 +328,9 @@ def predict(model, x, batch_size=None, verbose="auto", steps=None, callbacks=Non
             model=model,
             verbose=verbose,
             epochs=1,
-            steps=steps if length_of(batches) is None else min(length_of(batches), steps or length_of(batches)),
+            steps=steps
+            if length_of(batches) is None
+            else min(length_of(batches), steps or length_of(batches)),
         )
     custom = type(model).predict_step is not model.trainer_base.predict_step
     results, count = None, 0
@@ -301,7 +341,9 @@ def predict(model, x, batch_size=None, verbose="auto", steps=None, callbacks=Non
             for batch in batches:
                 if hooks:
                     callbacks.on_predict_batch_begin(count)
-                outputs = model.predict_step(batching.pack_x_y_sample_weight(*batch)) if custom else model(batch[0])
+                outputs = (
+                    model.predict_step(batching.pack_x_y_sample_weight(*batch)) if custom else model(batch[0])
+                )
                 results = Collected(outputs, batches) if results is None else results
                 results.add(outputs)
                 count += 1
@@ -310,7 +352,10 @@ def predict(model, x, batch_size=None, verbose="auto", steps=None, callbacks=Non
                 if count == steps or getattr(model, "stop_predicting", False):
                     break
         if results is None:
-            raise ValueError("The data gave no batch to predict. Check that it is not empty, and that a generator is not used up.")
+            raise ValueError(
+                "The data gave no batch to predict. Check that it is not empty, and that a generator is not "
+                "used up."
+            )
         callbacks.on_predict_end()
     finally:
         callbacks.close()
@@ -318,7 +363,8 @@ def predict(model, x, batch_size=None, verbose="auto", steps=None, callbacks=Non
 
 
 class Collected:
-    """The outputs of all batches as NumPy arrays. Where the number of rows is known, they are written in place.
+    """The outputs of all batches as NumPy arrays. Where the number of rows is known, they are written in
+    place.
 
     Args:
         outputs: Outputs of the first batch.
@@ -345,7 +391,12 @@ class Collected:
         for index, tensor in enumerate(flat):
             place = self.parts[index]
             fits = isinstance(place, torch.Tensor) and isinstance(tensor, torch.Tensor)
-            if fits and tensor.shape[1:] == place.shape[1:] and stop <= len(place) and len(tensor) == stop - start:
+            if (
+                fits
+                and tensor.shape[1:] == place.shape[1:]
+                and stop <= len(place)
+                and len(tensor) == stop - start
+            ):
                 place[start:stop].copy_(tensor)
                 continue
             if isinstance(place, torch.Tensor):  # sizes that change from batch to batch

@@ -4,7 +4,7 @@ import torch
 
 from torchkeras_lite.base import nested
 from torchkeras_lite.engine import collecting
-from torchkeras_lite.engine.masking import attach_mask, get_mask
+from torchkeras_lite.optimizers import Optimizer
 
 
 class TrainStep:
@@ -22,6 +22,8 @@ class TrainStep:
         self.tracker = model.loss_tracker
         self.metrics = model.compiled_metrics
         self.optimizer = model.optimizer
+        scales = type(self.optimizer).scale_loss is not Optimizer.scale_loss
+        self.scales_loss = scales or bool(self.optimizer.loss_scale_factor)
         base = model.trainer_base
         self.custom_loss = type(model).compute_loss is not base.compute_loss
         self.custom_metrics = type(model).compute_metrics is not base.compute_metrics
@@ -34,7 +36,7 @@ class TrainStep:
             loss = call_compute_loss(model, x, y, y_pred, sample_weight, training=True)
         else:
             loss = self.total_loss(y, y_pred, sample_weight)
-        loss.backward()
+        (self.optimizer.scale_loss(loss) if self.scales_loss else loss).backward()
         self.optimizer.update()
         for parameter in self.parameters:
             parameter.grad = None
@@ -64,7 +66,8 @@ class TrainStep:
 def no_loss_message(model):
     """Return what to say when there is nothing to minimise."""
     return (
-        f"No loss to compute for '{model.name}'. Provide a `loss` argument in `compile()`, targets `y` in `fit()`, or call "
+        f"No loss to compute for '{model.name}'. Provide a `loss` argument in `compile()`, targets `y` in "
+        "`fit()`, or call "
         "`add_loss()` in a layer."
     )
 
@@ -88,7 +91,10 @@ def call_compute_loss(model, x, y, y_pred, sample_weight, training):
 
 
 def compute_loss(model, y, y_pred, sample_weight):
-    """Return the compiled loss plus all losses that layers and regularizers added: what `Model.compute_loss` does."""
+    """Return the compiled loss plus all losses that layers and regularizers added.
+
+    What `Model.compute_loss` does.
+    """
     parts = []
     if model.compiled_loss is not None and y is not None:
         parts.append(model.compiled_loss(model, y, y_pred, sample_weight))
@@ -102,7 +108,10 @@ def compute_loss(model, y, y_pred, sample_weight):
 
 
 def test_step(model, x, y, sample_weight):
-    """Add a batch to the loss and the metrics, without training. The model is in inference mode, gradients are off."""
+    """Add a batch to the loss and the metrics, without training.
+
+    The model is in inference mode, gradients are off.
+    """
     y_pred = model(x)
     base = model.trainer_base
     if type(model).compute_loss is not base.compute_loss:
@@ -116,15 +125,10 @@ def test_step(model, x, y, sample_weight):
         model.compiled_metrics.update(model, y, y_pred, sample_weight)
 
 
-def detach(structure):
-    """Return nested tensors cut from the graph, masks kept."""
-    return nested.map_structure(
-        lambda t: attach_mask(t.detach(), get_mask(t)) if isinstance(t, torch.Tensor) else t, structure
-    )
-
-
 def to_floats(logs):
-    """Return logs as Python numbers; all tensors in one transfer from the device."""
+    """Return logs as Python numbers; all tensors in one transfer from the device. Dicts inside are laid open."""
+    inner = {k: v for log in logs.values() if isinstance(log, dict) for k, v in log.items()}
+    logs = {**{k: v for k, v in logs.items() if not isinstance(v, dict)}, **inner} if inner else logs
     scalars = {k: v for k, v in logs.items() if isinstance(v, torch.Tensor) and v.numel() == 1}
     read = {}
     if scalars:

@@ -30,21 +30,19 @@ COMPILE_ARGUMENTS = (
 class Trainer:
     """What a model can be told about training. Everything is done by functions of this room."""
 
-    def _init_trainer(self):
-        self.__dict__.update(
-            optimizer=None,
-            loss=None,
-            history=None,
-            stop_training=False,
-            compiled=False,
-            compiled_loss=None,
-            compiled_metrics=None,
-            loss_tracker=None,
-            steps_per_execution=1,
-            run_eagerly=False,
-            jit_compile="auto",
-            _compile_arguments=None,
-        )
+    optimizer = None
+    loss = None
+    history = None
+    stop_training = False
+    compiled = False
+    compiled_loss = None
+    compiled_metrics = None
+    loss_tracker = None
+    steps_per_execution = 1
+    run_eagerly = False
+    jit_compile = "auto"
+    _compile_arguments = None
+    _initial_epoch = 0
 
     @property
     def trainer_base(self):
@@ -67,15 +65,16 @@ class Trainer:
 
         Args:
             optimizer: Name, config or `Optimizer`.
-            loss: Name, function `f(y_true, y_pred)`, `Loss` or torch loss; with several outputs a list, or a dict by names of
-                outputs, or one for all.
+            loss: Name, function `f(y_true, y_pred)`, `Loss` or torch loss; with several outputs a list, or a
+                dict by names of outputs, or one for all.
             loss_weights: Factor of each output's loss: a list, or a dict by names of outputs.
-            metrics: List of names, functions and `Metric`s; with several outputs a list of lists or a dict by names of
-                outputs. `"accuracy"` is read by the shapes of targets and outputs.
+            metrics: List of names, functions and `Metric`s; with several outputs a list of lists or a dict
+                by names of outputs. `"accuracy"` is read by the shapes of targets and outputs.
             weighted_metrics: Likewise, for metrics that also see the sample and class weights.
             run_eagerly: Steps are eager unless `jit_compile=True`, so `True` only forbids that.
             steps_per_execution: Steps between two calls of the batch hooks of callbacks, an integer >= 1.
-            jit_compile: `True` compiles the model's forward and backward with `torch.compile`; `"auto"` and `False` do not.
+            jit_compile: `True` compiles the model's forward and backward with `torch.compile`; `"auto"` and
+                `False` do not.
             auto_scale_loss: Whether the loss is scaled under `mixed_float16`.
 
         Raises:
@@ -84,17 +83,23 @@ class Trainer:
         Source: Keras 3 `Model.compile`.
         """
         if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
-            raise ValueError(f"compile: `steps_per_execution` must be a positive integer, got {steps_per_execution!r}.")
+            raise ValueError(
+                f"compile: `steps_per_execution` must be a positive integer, got {steps_per_execution!r}."
+            )
         if jit_compile not in JIT:
             raise ValueError(f"compile: `jit_compile` must be True, False or 'auto', got {jit_compile!r}.")
         if run_eagerly and jit_compile is True:
-            raise ValueError("compile: `run_eagerly=True` and `jit_compile=True` exclude each other. Pass one of them.")
+            raise ValueError(
+                "compile: `run_eagerly=True` and `jit_compile=True` exclude each other. Pass one of them."
+            )
         optimizer = optimizers.get(optimizer)
         if optimizer is None:
-            raise ValueError("compile: `optimizer` must be a name or an Optimizer, got None. Pass for example 'adam'.")
-        if auto_scale_loss and self.dtype_policy.name == "mixed_float16" and hasattr(optimizers, "LossScaleOptimizer"):
-            if not isinstance(optimizer, optimizers.LossScaleOptimizer):
-                optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+            raise ValueError(
+                "compile: `optimizer` must be a name or an Optimizer, got None. Pass for example 'adam'."
+            )
+        half = self.dtype_policy.name == "mixed_float16"
+        if auto_scale_loss and half and not isinstance(optimizer, optimizers.LossScaleOptimizer):
+            optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
         compiled_loss = compiled.CompiledLoss(loss, loss_weights) if loss is not None else None
         compiled_metrics = compiled.CompiledMetrics(metrics, weighted_metrics)
         self.__dict__.update(
@@ -152,15 +157,18 @@ class Trainer:
         """Train for a number of epochs.
 
         Args:
-            x: Inputs: an array or tensor, a list of them, a dict by names of inputs; or an iterable of batches (a `DataLoader`,
-                a generator), or a torch `Dataset`.
+            x: Inputs: an array or tensor, a list of them, a dict by names of inputs; or an iterable of
+                batches (a `DataLoader`, a generator), or a torch `Dataset`.
             y: Targets, in the form of the outputs; left out when `x` gives batches.
             batch_size: Rows a batch, 32 by default; the last batch may be smaller.
             epochs: Number of the last epoch.
-            verbose: 0 silent, 1 a bar, 2 a line an epoch; `"auto"` is 1. Where the output is no terminal, a line an epoch.
+            verbose: 0 silent, 1 a bar, 2 a line an epoch; `"auto"` is 1. Where the output is no terminal, a
+                line an epoch.
             callbacks: List of callbacks.
-            validation_split: Fraction of the rows, the last ones, that is held out and evaluated after every epoch.
-            validation_data: `(x, y)`, `(x, y, sample_weight)` or an iterable of batches, evaluated after every epoch.
+            validation_split: Fraction of the rows, the last ones, that is held out and evaluated after every
+                epoch.
+            validation_data: `(x, y)`, `(x, y, sample_weight)` or an iterable of batches, evaluated after
+                every epoch.
             shuffle: Whether arrays are taken in a new order every epoch; `"batch"` shuffles whole batches.
             class_weight: Mapping of class numbers to weights in the loss; classes that are not named weigh 1.
             sample_weight: A weight in the loss for every row.
@@ -168,7 +176,8 @@ class Trainer:
             steps_per_epoch: Batches an epoch; `None`: all there are.
             validation_steps: Batches of validation; `None`: all there are.
             validation_batch_size: Rows a batch of validation; `None`: `batch_size`.
-            validation_freq: Evaluate after every that many epochs, or after the epochs listed, counted from 1.
+            validation_freq: Evaluate after every that many epochs, or after the epochs listed, counted from
+                1.
 
         Returns:
             The `History`: `.history` maps names to a value an epoch, `.epoch` has the numbers of the epochs.
@@ -255,7 +264,9 @@ class Trainer:
         self._require_compiled("train_on_batch")
         if class_weight is not None:
             if sample_weight is not None:
-                raise ValueError("Arguments `sample_weight` and `class_weight` cannot be specified at the same time.")
+                raise ValueError(
+                    "Arguments `sample_weight` and `class_weight` cannot be specified at the same time."
+                )
             sample_weight = batching.weights_of_classes(y, class_weight)
         batch = self._one_batch(x, y, sample_weight)
         loops.prepare_optimizer(self)
@@ -298,7 +309,8 @@ class Trainer:
     # ---------------------------------------------------------------- to be overridden
 
     def train_step(self, data):
-        """Make one training step on a batch and return the logs, a dict of names to values; override for an own one.
+        """Make one training step on a batch and return the logs, a dict of names to values; override for an
+        own one.
 
         Args:
             data: The batch: `x`, `(x, y)` or `(x, y, sample_weight)` of tensors on the model's device.
@@ -318,7 +330,8 @@ class Trainer:
         return self(x)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Return the loss of a batch, a scalar tensor: the compiled one plus those of layers and regularizers.
+        """Return the loss of a batch, a scalar tensor: the compiled one plus those of layers and
+        regularizers.
 
         Args:
             x: The inputs.
@@ -346,7 +359,9 @@ class Trainer:
             if isinstance(value, dict):
                 found |= value
             else:
-                found[metric.name] = value if isinstance(value, torch.Tensor) else getattr(value, "value", value)
+                found[metric.name] = (
+                    value if isinstance(value, torch.Tensor) else getattr(value, "value", value)
+                )
         return found
 
     def reset_metrics(self):
@@ -356,7 +371,7 @@ class Trainer:
 
     @property
     def metrics(self):
-        """All metrics: the tracker of the loss, those of layers (attributes), the compiled ones, losses of outputs."""
+        """All metrics: the loss's, those that layers hold, the compiled ones, losses of outputs."""
         found = [self.loss_tracker] if self.compiled and self.loss_tracker is not None else []
         for layer in collecting.all_layers(self):
             found += [m for m in own_metrics(layer) if m not in found]
@@ -377,23 +392,28 @@ class Trainer:
         return [variable for metric in self.metrics for variable in metric.variables]
 
     def log_names(self):
-        """Return the names in logs in Keras's order for lists: the loss, losses of outputs, metrics."""
-        names = ["loss"]
-        if self.compiled_loss is not None:
-            names += [tracker.name for tracker in self.compiled_loss.trackers]
-        return list(dict.fromkeys([*names, *self.get_metrics_result()]))
+        """Return the names in logs in Keras's order for lists: the loss, losses of outputs, then the metrics.
+
+        Metrics of one output stand in the order of `compile`, those of several in alphabetical order.
+        """
+        trackers = self.compiled_loss.trackers if self.compiled_loss is not None else []
+        names = ["loss", *(tracker.name for tracker in trackers)]
+        rest = list(self.get_metrics_result())
+        return list(dict.fromkeys([*names, *(sorted(rest) if trackers else rest)]))
 
     # ---------------------------------------------------------------- what the loops ask
 
     @property
     def is_built(self):
         """Whether the weights of the model and of all layers in it exist."""
-        return self.built and self._called or self._recording is not None
+        return (self.built and self._called) or self._recording is not None
 
     @property
     def compute_torch_dtype(self):
         """Torch dtype that floating-point data is given in."""
-        return self._compute if self.dtype_policy.compute_dtype not in ("float16", "bfloat16") else torch.float32
+        return (
+            self._compute if self.dtype_policy.compute_dtype not in ("float16", "bfloat16") else torch.float32
+        )
 
     @property
     def data_device(self):
@@ -412,7 +432,8 @@ class Trainer:
     def _require_compiled(self, method):
         if not self.compiled:
             raise ValueError(
-                f"{describe(self)}: {method}() needs a loss and an optimizer. You must call `compile()` before using the model: "
+                f"{describe(self)}: {method}() needs a loss and an optimizer. You must call `compile()` "
+                "before using the model: "
                 "model.compile(optimizer=..., loss=...)."
             )
 

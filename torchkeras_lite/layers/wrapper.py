@@ -1,0 +1,73 @@
+"""Layers around something else: Wrapper around a layer, TorchModuleWrapper around a torch module."""
+
+from torch import nn
+
+from torchkeras_lite.base.checks import describe
+from torchkeras_lite.engine.layer import Layer
+
+
+class TorchModuleWrapper(Layer):
+    """Makes any `torch.nn.Module` a layer, with a name, weights and a mode.
+
+    A torch module can also stand in a `Sequential` or be called on a symbolic tensor as it is; this is for
+    modules that have to be a `Layer`, or cannot be recorded.
+
+    Args:
+        module: The module, kept as `self.module`.
+        name: Name of the layer.
+        output_shape: Accepted as in Keras; the shape is found by running the module.
+
+    Shapes:
+        those of `module`
+
+    Raises:
+        TypeError: `module` is no `torch.nn.Module`; `get_config` of a module that has no `get_config`
+            itself, because modules cannot be rebuilt from a file without running code from it.
+
+    Source: Keras 3 `keras.layers.TorchModuleWrapper`. Differs from torch: like every layer it starts in
+    inference mode.
+    """
+
+    config_omits_none = ("output_shape",)
+
+    def __init__(self, module, name=None, output_shape=None, **kwargs):
+        super().__init__(name=name, **kwargs)
+        if not isinstance(module, nn.Module):
+            raise TypeError(
+                f"{describe(self)}: `module` must be a torch.nn.Module, got {module!r} of type "
+                f"{type(module).__name__}. Wrap a plain function in a `Lambda`."
+            )
+        self.module = module
+        module.train(self.training)
+
+    def call(self, *args, **kwargs):
+        """Call the module."""
+        return self.module(*args, **kwargs)
+
+
+class Wrapper(Layer):
+    """Base of layers that hold another layer as `self.layer` and change what it does.
+
+    Args:
+        layer: The layer inside.
+
+    Raises:
+        ValueError: `layer` is no layer.
+
+    Source: Keras 3 `keras.layers.Wrapper`.
+    """
+
+    def __init__(self, layer, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(layer, Layer):
+            raise ValueError(
+                f"Layer {layer!r} supplied to {type(self).__name__} isn't a supported layer type. Please "
+                "ensure wrapped layer is a valid Keras layer; a plain torch module goes through "
+                "`TorchModuleWrapper`."
+            )
+        self.layer = layer
+
+    def build(self, input_shape=None):
+        """Build the layer inside for the same input."""
+        if not self.layer.built:
+            self.layer.build(input_shape)

@@ -1,0 +1,136 @@
+"""Configs of graphs, in the form Keras writes.
+
+Layers, their calls by `[layer, node, tensor]`, inputs and outputs.
+"""
+
+from torchkeras_lite.base import nested
+from torchkeras_lite.base.checks import describe
+from torchkeras_lite.base.serialization import deserialize_keras_object, serialize_keras_object
+from torchkeras_lite.engine.keras_tensor import KerasTensor
+
+
+def graph_config(model):
+    """Return the config of a model made from symbolic tensors.
+
+    Raises:
+        TypeError: the graph holds a call of a plain torch module or function, which Keras's form has no word
+            for.
+    """
+    recording = model._recording
+    calls_of = {id(module): [] for module in recording.modules}
+    for call in recording.calls:
+        if not call.is_module or "_keras" not in call.target.__dict__:
+            raise TypeError(
+                f"{describe(model)}: the call of `{call.name}` cannot be written to a config, because it is "
+                "no layer. Put it in "
+                "a Layer or a `Lambda`, or copy the model with `copy.deepcopy`."
+            )
+        calls_of[id(call.target)].append(call)
+
+    def history(tensor):
+        call = tensor.call
+        node = 0 if call.is_input else calls_of[id(call.target)].index(call)
+        return [call.target.name, node, next(i for i, t in enumerate(call.tensors) if t is tensor)]
+
+    def argument(leaf):
+        if not isinstance(leaf, KerasTensor):
+            return serialize_keras_object(leaf)
+        config = {"shape": leaf.shape, "dtype": leaf.dtype, "keras_history": history(leaf)}
+        return {"class_name": "__keras_tensor__", "config": config}
+
+    layers = []
+    for module in recording.modules:
+        nodes = [
+            {
+                "args": list(nested.map_structure(argument, tuple(call.args))),
+                "kwargs": nested.map_structure(argument, dict(call.kwargs)),
+            }
+            for call in calls_of[id(module)]
+        ]
+        layers.append({**serialize_keras_object(module), "name": module.name, "inbound_nodes": nodes})
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        "layers": layers,
+        "input_layers": _places(recording.inputs, history),
+        "output_layers": _places(recording.outputs, history),
+    }
+
+
+def _places(structure, history):
+    return nested.map_structure(history, structure)
+
+
+def tensors_from_config(config):
+    """Return the symbolic inputs and outputs that a config of `graph_config` (or Keras's) describes.
+
+    Raises:
+        ValueError: calls that refer to each other in a circle, or to layers that are not there.
+    """
+    layers, made = {}, {}
+    waiting = []
+    for entry in config["layers"]:
+        layer = layers[entry["name"]] = deserialize_keras_object(
+            {
+                key: value
+                for key, value in entry.items()
+                if key not in ("inbound_nodes", "name", "build_config")
+            }
+        )
+        if not entry["inbound_nodes"]:
+            made[entry["name"], 0] = layer.output
+        waiting += [(entry["name"], number, node) for number, node in enumerate(entry["inbound_nodes"])]
+    while waiting:
+        later = []
+        for name, number, node in waiting:
+            ready = all(place in made for place in _needed(node)) and (
+                number == 0 or (name, number - 1) in made
+            )
+            if not ready:
+                later.append((name, number, node))
+                continue
+            args, kwargs = _arguments(node["args"], made), _arguments(node["kwargs"], made)
+            made[name, number] = layers[name](*args, **kwargs)
+        if len(later) == len(waiting):
+            raise ValueError(
+                f"The config's calls of {[name for name, *_ in later]} depend on calls that are not in it."
+            )
+        waiting = later
+    return tuple(_tensors(config[key], made) for key in ("input_layers", "output_layers"))
+
+
+def _is_tensor(value):
+    return isinstance(value, dict) and value.get("class_name") == "__keras_tensor__"
+
+
+def _needed(value):
+    if _is_tensor(value):
+        name, node, _ = value["config"]["keras_history"]
+        return [(name, node)]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return [place for part in parts for place in _needed(part)]
+
+
+def _arguments(value, made):
+    if _is_tensor(value):
+        return _tensor(value["config"]["keras_history"], made)
+    if isinstance(value, dict) and "class_name" in value and "config" in value:
+        return deserialize_keras_object(value)
+    if isinstance(value, dict):
+        return {key: _arguments(part, made) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_arguments(part, made) for part in value]
+    return value
+
+
+def _tensor(place, made):
+    name, node, index = place
+    return [t for t in nested.flatten(made[name, node]) if isinstance(t, KerasTensor)][index]
+
+
+def _tensors(places, made):
+    if isinstance(places, dict):
+        return {key: _tensors(part, made) for key, part in places.items()}
+    if len(places) == 3 and isinstance(places[0], str):
+        return _tensor(places, made)
+    return [_tensors(part, made) for part in places]

@@ -1,0 +1,48 @@
+"""Utilities: summaries and curves, seeds, labels, and the names scripts look for under `keras.utils`."""
+
+from torchkeras_lite.base.registry import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
+from torchkeras_lite.base.serialization import deserialize_keras_object, serialize_keras_object
+from torchkeras_lite.base.switches import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+)
+from torchkeras_lite.callbacks.progress import Progbar
+from torchkeras_lite.engine.keras_tensor import is_symbolic as is_keras_tensor
+from torchkeras_lite.training.data import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from torchkeras_lite.utils.dtypes import standardize_dtype
+from torchkeras_lite.utils.history_plot import plot_history
+from torchkeras_lite.utils.numerical import normalize, to_categorical
+from torchkeras_lite.utils.random_seed import set_random_seed
+from torchkeras_lite.utils.session import clear_session
+
+__all__ = [
+    "CustomObjectScope",
+    "Progbar",
+    "clear_session",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "is_interactive_logging_enabled",
+    "is_keras_tensor",
+    "normalize",
+    "pack_x_y_sample_weight",
+    "plot_history",
+    "register_keras_serializable",
+    "serialize_keras_object",
+    "set_random_seed",
+    "standardize_dtype",
+    "to_categorical",
+    "unpack_x_y_sample_weight",
+]
