@@ -191,7 +191,7 @@ def lists_to_tuples(structure):
 
     Source: Keras 3 `keras.tree.lists_to_tuples`.
     """
-    return traverse(lambda part: tuple(part) if type(part) is list else None, structure, top_down=False)
+    return traverse(lambda part: tuple(part) if isinstance(part, list) else None, structure, top_down=False)
 
 
 def assert_same_structure(a, b, check_types=None):

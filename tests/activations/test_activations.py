@@ -225,7 +225,7 @@ def test_torch_functions_are_written_by_the_name_of_their_equal(points):
         torch.testing.assert_close(function(x), activations.get(name)(x))
 
 
-@pytest.mark.parametrize("function", [F.leaky_relu, F.softmax, torch.softmax, torch.threshold], ids=str)
+@pytest.mark.parametrize("function", [F.leaky_relu, F.softmax, torch.softmax, torch.threshold], ids=range(4))
 def test_torch_functions_with_other_defaults_are_refused(function):
     with pytest.raises(ValueError, match=r"which has other defaults.*Wrap it"):
         activations.serialize(function)

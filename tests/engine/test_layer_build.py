@@ -64,7 +64,9 @@ class Two(Recorder):
 
 
 @pytest.mark.parametrize(
-    "given", [X, X.astype("float64"), torch.tensor(X), torch.tensor(X).double(), Input((4,))], ids=lambda x: type(x).__name__
+    "given",
+    [X, X.astype("float64"), torch.tensor(X), torch.tensor(X).double(), Input((4,))],
+    ids=lambda x: type(x).__name__,
 )
 def test_layer_is_built_by_its_first_input(given):
     layer = MyDense(3, kernel_regularizer="l2", kernel_constraint="non_neg")
@@ -209,7 +211,11 @@ WRONG = [
     (lambda: Dense(2)(Dense(3)), ValueError, "should be tensors, got Dense"),
     (lambda: Dense(2, name="d")(), TypeError, "'d': missing a required argument: 'inputs'"),
     (lambda: Dense(2)(X, foo=1), TypeError, "unexpected keyword argument 'foo'"),
-    (lambda: _built(X[:, :3]), ValueError, "layer 'd' is incompatible.*axis -1.*value 4.*Pass inputs of shape"),
+    (
+        lambda: _built(X[:, :3]),
+        ValueError,
+        "layer 'd' is incompatible.*axis -1.*value 4.*Pass inputs of shape",
+    ),
     (lambda: _built(X[0]), ValueError, "layer 'd' is incompatible.*expected min_ndim=2, found ndim=1"),
     (lambda: _built(Input((5,))), ValueError, r"Input 0 of layer 'd'.*received: \(None, 5\)"),
     (lambda: Dense(2, unitz=3), ValueError, "Unrecognized keyword arguments.*did you mean 'units'"),

@@ -56,6 +56,14 @@ def test_embedding_takes_a_matrix(as_list, rng):
         layers.Embedding(4, 2, weights=[matrix])
 
 
+@pytest.mark.parametrize("policy", ["float16", "mixed_bfloat16"])
+def test_embedding_reads_float_ids_exactly(policy):
+    layer = layers.Embedding(5000, 1, dtype=policy)
+    ids = torch.arange(4990, 5000)
+    torch.testing.assert_close(layer(ids.float()), layer(ids))
+    assert layer(ids).dtype == getattr(torch, policy.removeprefix("mixed_"))
+
+
 def test_embedding_mask():
     ids = torch.tensor([[1, 0, 2]])
     ours, theirs = layers.Embedding(5, 2, mask_zero=True), keras.layers.Embedding(5, 2, mask_zero=True)

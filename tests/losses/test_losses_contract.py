@@ -248,7 +248,7 @@ class Policy:
         (Policy(), "float16"),
         ({"module": "keras", "class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}, "float16"),
     ],
-    ids=str,
+    ids=["none", "name", "torch", "numpy", "mixed", "policy", "config"],
 )
 def test_dtype(dtype, expected):
     loss = losses.MeanAbsoluteError(dtype=dtype)

@@ -106,7 +106,6 @@ class CallableObject:
         (metrics.AUC, "auc"),
         (metrics.serialize(metrics.AUC(name="area")), "area"),
     ],
-    ids=str,
 )
 def test_resolved_metrics_have_the_name_that_was_typed(identifier, name):
     metric = metrics.resolve(identifier, torch.ones(8, 3), torch.ones(8, 3))

@@ -128,12 +128,12 @@ def test_accumulation_and_decay_together(name, rng):
 
 
 @pytest.mark.parametrize("options", [{}, dict(gradient_accumulation_steps=3)], ids=str)
-@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: f"{s.name}-{id(s) % 97}")
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=[f"{s.name}-{i}" for i, s in enumerate(SCHEDULES)])
 def test_schedule_in_training(schedule, options, rng):
     assert_same_training(optimizers.SGD(schedule, **options), new_rate=None, atol=1e-5, rng=rng)
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: f"{s.name}-{id(s) % 97}")
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=[f"{s.name}-{i}" for i, s in enumerate(SCHEDULES)])
 def test_schedule_values_and_config(schedule):
     config = schedules.serialize(schedule)
     theirs = keras.optimizers.schedules.deserialize(config)

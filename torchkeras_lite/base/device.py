@@ -66,8 +66,9 @@ def build_on(chosen):
 
 def default_device():
     """Return the device on which a model that has seen no tensor yet is built."""
-    # torch does not compile reads of context variables.
-    chosen = None if torch.compiler.is_compiling() else _chosen.get()
+    if torch.compiler.is_compiling():  # which can neither read context variables nor ask torch's setting
+        return torch.empty(0).device
+    chosen = _chosen.get()
     if chosen is not None:
         return chosen
     configured = torch.get_default_device()

@@ -23,7 +23,7 @@ def result_type(*given):
         return config.floatx()
     numbers = [dtype for dtype in given if dtype is int or dtype is float]
     names = {dtypes.standardize_dtype(dtype) for dtype in given if dtype is not int and dtype is not float}
-    if len({*names, *numbers}) > 1 and any(name.startswith("float8") for name in names):
+    if len(given) > 1 and any(name.startswith("float8") for name in names):
         raise ValueError(
             f"result_type: there is no implicit conversion from float8 dtypes to others, got {given}. "
             "Cast them first."

@@ -144,7 +144,7 @@ def adds_losses(layer):
 
 def add_losses(layer, loss):
     """Keep the loss (or losses) of a forward pass with the layer that computed them."""
-    if shapes.is_probing():
+    if shapes.is_probing() or torch.compiler.is_exporting():
         return
     for one in nested.flatten(loss):
         if callable(one):

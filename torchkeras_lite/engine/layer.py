@@ -44,6 +44,7 @@ class LayerMeta(ABCMeta):
         if layer.keeps_arguments:
             layer.__dict__["_arguments"] = (args, kwargs)
         tracking.register_members(layer, layer._containers)
+        tracking.share_mode(layer)
         return layer
 
 
@@ -127,6 +128,7 @@ class Layer(LayerCalls, metaclass=LayerMeta):
     rebuilds = False
     keeps_arguments = True
     config_omits_none = ()
+    config_names_activity_regularizer = False
 
     def __init__(
         self, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs
@@ -218,7 +220,7 @@ class Layer(LayerCalls, metaclass=LayerMeta):
             "trainable": self.trainable,
             "dtype": auto_config.serialize_argument(self.dtype_policy),
         }
-        if self.activity_regularizer is not None:
+        if self.activity_regularizer is not None or self.config_names_activity_regularizer:
             config["activity_regularizer"] = auto_config.serialize_argument(self.activity_regularizer)
         configured = auto_config.configured_class(type(self), "get_config", Layer)
         given = auto_config.given_arguments(self, self.__dict__.get("_arguments", ((), {})))

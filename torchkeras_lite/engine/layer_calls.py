@@ -32,6 +32,9 @@ class LayerCalls(LayerState):
     watches_mode = True
     clears_losses = False
     casts_integers = False
+    creates_masks = (
+        True  # of a class with its own `compute_mask`: whether it makes masks where there was none
+    )
 
     def compute_mask(self, inputs, previous_mask):
         """Return the mask of the outputs; by default the one of the inputs."""
@@ -60,19 +63,34 @@ class LayerCalls(LayerState):
             ValueError: inputs of a rank, size or structure that the layer does not accept.
         """
         if self._fast and not kwargs and len(args) == 1:
-            inputs = args[0]
+            inputs, spec = args[0], self.input_spec
             if (
-                type(inputs) is torch.Tensor
-                and (
-                    inputs.dtype is self._compute
-                    or not (self.casts_integers or inputs.dtype.is_floating_point)
-                )
-                and (self.input_spec is None or self.input_spec.accepts(inputs.shape))
-                and not hasattr(inputs, "_keras_mask")
+                self._is_plain(inputs)
+                and (spec is None or (type(spec) is InputSpec and spec.accepts(inputs.shape)))
                 and self._loss_version == collecting._adders["version"]
-            ):
+            ) or (type(inputs) is list and self._are_plain(inputs, spec)):
                 return nn.Module._wrapped_call_impl(self, inputs)
         return self._call_generally(args, kwargs)
+
+    def _is_plain(self, tensor):
+        """Whether nothing has to be done to an argument: a torch tensor of the right dtype without a mask."""
+        return (
+            type(tensor) is torch.Tensor
+            and (tensor.dtype is self._compute or not (self.casts_integers or tensor.dtype.is_floating_point))
+            and not hasattr(tensor, "_keras_mask")
+        )
+
+    def _are_plain(self, tensors, specs):
+        """Whether nothing has to be done to a list of arguments."""
+        if not all(map(self._is_plain, tensors)) or self._loss_version != collecting._adders["version"]:
+            return False
+        if specs is None:
+            return True
+        return (
+            type(specs) is list
+            and len(specs) == len(tensors)
+            and all(spec.accepts(t.shape) for spec, t in zip(specs, tensors, strict=True))
+        )
 
     def _call_generally(self, args, kwargs):
         if any_symbolic((args, kwargs)):
@@ -93,6 +111,8 @@ class LayerCalls(LayerState):
             if outermost and self._holds_losses:
                 collecting.clear_call_losses(self)
             first = not self._called
+            if first:
+                tracking.share_mode(self)
             if not self.built:
                 self._check_inputs(args, kwargs)
                 self._build_for(args, kwargs)
@@ -304,12 +324,14 @@ class LayerCalls(LayerState):
         self.__dict__["_fast"] = (
             self.built
             and self._called
-            and self.autocast
             and self.activity_regularizer is None
             and not self._holds_losses
             and not self.dtype_policy.name.startswith("mixed_")
-            and isinstance(self.input_spec, (InputSpec, type(None)))
-            and not (self.supports_masking and type(self).compute_mask is not LayerCalls.compute_mask)
+            and not (
+                self.creates_masks
+                and self.supports_masking
+                and type(self).compute_mask is not LayerCalls.compute_mask
+            )
             and (self._mode_was_set or not self._watches_mode)
         )
 
@@ -421,7 +443,7 @@ class LayerCalls(LayerState):
         self.built = True
         self.__dict__["_build_arguments"] = (args, kwargs)
         tracking.register_members(self, self._containers)
-        nn.Module.train(self, self.training)
+        tracking.share_mode(self)
         if not self._trainable:
             self.trainable = False
 

@@ -24,10 +24,11 @@ class LayerState(nn.Module):
             ):
                 object.__setattr__(self, name, value)
                 if not isinstance(value, tuple) or tracking.has_modules(value):
-                    self._containers[name] = []
+                    self._containers[name] = {}
                 return
             if isinstance(value, nn.Module):
                 tracking.register_members(self, self._containers)  # they come before it
+            tracking.make_room(self, name)
             if isinstance(value, (LayerParameter, LayerBuffer)):
                 tracking.rename_weight(self, name, value)
             elif issubclass(type(value), Variable):
@@ -35,6 +36,8 @@ class LayerState(nn.Module):
                 object.__setattr__(self, name, value)
                 return
         nn.Module.__setattr__(self, name, value)
+        if isinstance(value, nn.Module):
+            tracking.share_mode(self)
 
     def __getattr__(self, name):
         try:

@@ -6,9 +6,34 @@
 call, and when weights are listed.
 """
 
+import weakref
+
 from torch import nn
 
 from torchkeras_lite.engine.weights import LayerBuffer, LayerParameter
+
+
+_in_layers: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+
+
+def share_mode(layer):
+    """Give what `layer` holds its mode: torch modules when they come into a layer, layers that have none."""
+    for child in layer._modules.values():
+        _share_mode(child, layer.training, layer._mode_was_set)
+
+
+def _share_mode(module, mode, was_set):
+    if module is None:
+        return
+    if "_keras" in module.__dict__:
+        if was_set and not module._mode_was_set:
+            module.train(mode)
+        return
+    if module not in _in_layers:
+        _in_layers.add(module)
+        module.training = mode
+    for child in module.children():
+        _share_mode(child, mode, was_set)
 
 
 def has_modules(value):
@@ -41,18 +66,17 @@ def register_members(layer, names):
     What was registered keeps its place; what is new comes last, in the order in which it was made: the
     order in which Keras, which follows every `append`, lists it.
     """
-    known = [key for name in names for key in layer._containers[name]]
+    known = {key: member for name in names for key, member in layer._containers[name].items()}
+    known = {key: member for key, member in known.items() if _registered(layer, key) is member}
     taken = {*layer._modules, *layer._parameters}.difference(known)
-    found = []
+    found = {}
     for name in names:
-        members = [(_free(key, taken), member) for key, member in _members(layer.__dict__.get(name), name)]
-        layer._containers[name] = [key for key, _ in members]
-        found += members
-    if [key for key, _ in found] == known and all(
-        layer._modules.get(key, layer._parameters.get(key)) is member for key, member in found
-    ):
+        members = {_free(key, taken): member for key, member in _members(layer.__dict__.get(name), name)}
+        layer._containers[name] = members
+        found |= members
+    if list(found) == list(known) and all(found[key] is member for key, member in known.items()):
         return
-    new = [pair for pair in found if isinstance(pair[1], nn.Module)]
+    new = [pair for pair in found.items() if isinstance(pair[1], nn.Module)]
     ordered = {}
     for key, module in layer._modules.items():
         if key in taken:
@@ -67,7 +91,11 @@ def register_members(layer, names):
     layer._modules.update(ordered, **dict(new))
     for key in known:
         layer._parameters.pop(key, None)
-    layer._parameters.update(pair for pair in found if isinstance(pair[1], nn.Parameter))
+    layer._parameters.update(pair for pair in found.items() if isinstance(pair[1], nn.Parameter))
+
+
+def _registered(layer, key):
+    return layer._modules.get(key, layer._parameters.get(key))
 
 
 def _free(key, taken):
@@ -79,9 +107,19 @@ def _free(key, taken):
 
 def forget_members(layer, name):
     """Unregister what the container attribute `name` held."""
-    for key in layer._containers.pop(name):
-        layer._modules.pop(key, None)
-        layer._parameters.pop(key, None)
+    for key, member in layer._containers.pop(name).items():
+        if _registered(layer, key) is member:
+            layer._modules.pop(key, None)
+            layer._parameters.pop(key, None)
+
+
+def make_room(layer, name):
+    """Let `name` be an attribute: a container's member of that key is unregistered, to get another key."""
+    for members in layer._containers.values():
+        member = members.pop(name, None)
+        if member is not None and _registered(layer, name) is member:
+            layer._modules.pop(name, None)
+            layer._parameters.pop(name, None)
 
 
 def free_key(layer, name):

@@ -260,7 +260,7 @@ def _tensor_of(values, dtype, owner):
             f"{owner}: expected numbers, an array, a tensor or an initializer, got {values!r} of type "
             f"{type(values).__name__}."
         )
-    if dtype is None and not hasattr(values, "dtype"):
+    if dtype is None and (isinstance(values, float) or not hasattr(values, "dtype")):
         dtype = {"b": "bool", "i": "int32", "u": "int32", "f": config.floatx()}.get(array.dtype.kind)
     wanted = dtypes.torch_dtype(array.dtype if dtype is None else dtype)
     return torch.from_numpy(array.copy()).to(default_device(), wanted)

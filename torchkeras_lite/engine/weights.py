@@ -144,8 +144,8 @@ class Weight:
         """The values as a tensor in Keras's layout, differentiable with respect to the stored tensor."""
         stored = self.tensor
         view = self.spec.to_keras(stored)
-        if view is stored or torch.compiler.is_compiling():
-            return view
+        if view is stored or torch.compiler.is_compiling() or not isinstance(stored, torch.Tensor):
+            return view  # while torch traces, a proxy stands for the tensor
         view = view.as_subclass(KerasLayout)
         view._stored, view.spec = stored, self.spec
         return view

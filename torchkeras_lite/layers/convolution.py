@@ -4,7 +4,6 @@ import torch.nn.functional as F
 
 from torchkeras_lite import activations, constraints, initializers, regularizers
 from torchkeras_lite.base.checks import describe
-from torchkeras_lite.engine import auto_config
 from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.weights import WeightSpec
 from torchkeras_lite.layers.core import known_size
@@ -27,6 +26,7 @@ class ConvolutionLayer(SpatialLayer):
 
     paddings = ("same", "valid")
     weight_arguments = ("kernel", "bias")
+    config_names_activity_regularizer = True
 
     def __init__(
         self,
@@ -69,15 +69,6 @@ class ConvolutionLayer(SpatialLayer):
         rank = self.rank + 2
         self.input_spec = InputSpec(min_ndim=rank, max_ndim=rank, axes={self.channel_axis: channels})
         return channels
-
-    def get_config(self):
-        """Return the constructor's arguments as plain values."""
-        configured = auto_config.configured_class(type(self), "get_config", ConvolutionLayer)
-        return {
-            "activity_regularizer": None,
-            **super().get_config(),
-            **auto_config.read_config(self, configured, {}),
-        }
 
 
 class PaddedConvolution(ConvolutionLayer):

@@ -127,6 +127,8 @@ class Embedding(Layer):
     not count from the end.
     """
 
+    config_names_activity_regularizer = True
+
     weight_specs = (WeightSpec("embeddings", at="embedding.weight"),)
     config_omits_none = ("weights", "lora_rank", "lora_alpha")
 
@@ -155,7 +157,8 @@ class Embedding(Layer):
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = mask_zero
         self.supports_masking = bool(mask_zero)
-        self.autocast = False  # ids given as floats keep all their digits
+        if self.compute_dtype in ("float16", "bfloat16"):
+            self.autocast = False  # ids given as floats keep all their digits
         self._mixed = self.compute_dtype != self.variable_dtype
         self.__dict__["weights"] = None  # for the config, which leaves them out; the attribute is a property
         if weights is not None:

@@ -41,6 +41,8 @@ class EinsumDense(Layer):
     Source: Keras 3 `keras.layers.EinsumDense`; torch's `torch.einsum`.
     """
 
+    config_names_activity_regularizer = True
+
     config_omits_none = ("lora_rank", "lora_alpha", "gptq_unpacked_column_size")
 
     def __init__(

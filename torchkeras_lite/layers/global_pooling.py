@@ -107,6 +107,8 @@ class GlobalAveragePooling1D(GlobalAveragePooling):
     Source: Keras 3 `keras.layers.GlobalAveragePooling1D`.
     """
 
+    creates_masks = False
+
     rank = 1
 
     def __init__(self, data_format=None, keepdims=False, **kwargs):

@@ -1,5 +1,6 @@
 """Models that are graphs: from symbolic inputs and outputs to layers, keys, and a generated `forward`."""
 
+import re
 import types
 from collections import Counter
 
@@ -9,7 +10,7 @@ from torch import nn
 
 from torchkeras_lite.base import dtypes, naming, nested
 from torchkeras_lite.base.checks import describe
-from torchkeras_lite.engine import graph
+from torchkeras_lite.engine import graph, tracking
 from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.keras_tensor import Call, KerasTensor
 
@@ -59,6 +60,31 @@ def unique_module_names(modules):
     return names
 
 
+def state_names(modules):
+    """Return names for `state_dict` keys that are the same in every copy of a model.
+
+    A name of one's own stays. Automatic names count through the whole process (`dense_7`), so layers that have one are
+    counted anew in each model, by class: `dense`, `dense_1`.
+    """
+    kinds = [naming.to_snake_case(type(module).__name__) for module in modules]
+    own = [
+        None if _is_automatic(module, kind) else module.name
+        for module, kind in zip(modules, kinds, strict=True)
+    ]
+    counts, names, taken = Counter(), [], {name for name in own if name}
+    for name, kind in zip(own, kinds, strict=True):
+        while name is None:
+            candidate = f"{kind}_{counts[kind]}" if counts[kind] else kind
+            counts[kind] += 1
+            name = candidate if candidate not in taken else None
+        names.append(name)
+    return names
+
+
+def _is_automatic(module, kind):
+    return "_keras" not in module.__dict__ or re.fullmatch(rf"{kind}(_\d+)?", module.name) is not None
+
+
 def install(model, inputs, outputs):
     """Make `model` compute symbolic `outputs` from symbolic `inputs`.
 
@@ -67,8 +93,9 @@ def install(model, inputs, outputs):
     recording = graph.trace(inputs, outputs, describe(model))
     modules = [m for m in recording.modules if not _is_input(m)]
     unique_module_names(recording.modules)
-    keys = graph.module_keys(modules, unique_module_names(modules), type(model), RESERVED)
+    keys = graph.module_keys(modules, state_names(modules), type(model), RESERVED)
     _register(model, recording, keys)
+    tracking.share_mode(model)
 
 
 def restore(model, inputs, outputs, keys):
@@ -101,6 +128,7 @@ def _register(model, recording, keys):
         _graph_module=graph_module,
         _generated=types.MethodType(type(graph_module).forward, model),
         _takes_one=isinstance(recording.inputs, KerasTensor),
+        _input_ndims=[t.ndim for t in inputs],
         _input_dtypes=[dtypes.torch_dtype(t.dtype) for t in inputs],
     )
     model.input_spec = input_spec(recording.inputs)
@@ -162,7 +190,7 @@ def run(model, inputs):
     if (
         type(inputs) is torch.Tensor
         and model._takes_one
-        and inputs.ndim == model.input_spec.ndim
+        and inputs.ndim == model._input_ndims[0]
         and (
             inputs.dtype is model._input_dtypes[0]
             or (model._input_dtypes[0].is_floating_point and inputs.is_floating_point())

@@ -8,6 +8,7 @@ from torch import nn
 from torchkeras_lite.base import naming
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.serialization import deserialize_keras_object, serialize_keras_object
+from torchkeras_lite.engine import graph
 from torchkeras_lite.engine.keras_tensor import KerasTensor, record_module
 from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.layers.input_layer import InputLayer
@@ -110,8 +111,8 @@ class Sequential(Model):
         """Show the layers as the model's modules before the model is a graph."""
         for key in self._keys.values():
             self._modules.pop(key, None)
-        names = graph_model.unique_module_names(self._stack)
-        keys = graph_model.graph.module_keys(self._stack, names, type(self), graph_model.RESERVED)
+        names = graph_model.state_names(self._stack)
+        keys = graph.module_keys(self._stack, names, type(self), graph_model.RESERVED)
         self.__dict__.update(_keys=keys, _recording=None, built=False, input_spec=None, _takes_one=False)
         for module in self._stack:
             self._modules[keys[id(module)]] = module
@@ -161,6 +162,10 @@ class Sequential(Model):
         for module, name in zip(self._stack, names, strict=True):
             x = module(x) if isinstance(module, Layer) else record_module(module, (x,), {}, name)
         graph_model.install(self, inputs, x)
+        if (
+            self._input_layer is None
+        ):  # built by its first data, which fixes no more than the layers themselves do
+            self.input_spec = None
         naming.unique_name("functional")  # Keras makes a Functional here, which counts in later names
 
     def _build_for(self, args, kwargs):

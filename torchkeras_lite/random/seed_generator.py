@@ -39,8 +39,8 @@ class SeedGenerator:
         """Return the next seed, a tensor of two integers on the CPU, and go on.
 
         Args:
-            ordered: Whether the seeds are numbered, and so never repeat; `False` scatters them, as Keras does for
-                random functions without a seed.
+            ordered: Whether the seeds are numbered, and so never repeat; `False` scatters them, as Keras does
+                for random functions without a seed.
         """
         seed = self.state.value
         first, count = self._numbers

@@ -54,7 +54,7 @@ def normalize(x, axis=-1, order=2):
     Raises:
         ValueError: another order.
 
-    Source: Keras 3 `keras.utils.normalize`.
+    Source: Keras 3 `keras.utils.normalize`. Differs: any `axis` of an array is right, not only the last.
     """
     if isinstance(order, bool) or not isinstance(order, int) or order < 1:
         raise ValueError(
