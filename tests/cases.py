@@ -1,6 +1,7 @@
-"""One line a layer: what every contract test (configs, state_dict, pickle, shapes, counts, docstrings) runs through.
+"""One line a layer: what every contract test (configs, state_dict, pickle, shapes, counts) runs through.
 
-A case is `(class name, constructor arguments, shape or shapes of the inputs)`; `ints` marks integer inputs (below 10).
+A case is `(class name, constructor arguments, shape or shapes of the inputs)`; `ints` marks integer
+inputs (below 10).
 """
 
 from dataclasses import dataclass, field

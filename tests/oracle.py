@@ -36,7 +36,7 @@ def assert_close(ours, theirs, rtol=1e-5, atol=1e-5):
 
 
 def assert_layer_matches(ours, theirs, x, *, rtol=1e-5, atol=1e-5, training=None, **call_arguments):
-    """Same weights in both, then equal outputs, dtypes, input gradients, weight gradients and weights read back.
+    """Same weights in both, then equal outputs, dtypes, gradients of inputs and weights, and weights.
 
     Weight gradients are compared in Keras's layouts, through `torch.autograd.grad` on our weight views.
     """

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import itertools
 from abc import ABCMeta
+from typing import Any
 
 import torch
 from torch import nn
@@ -124,10 +125,10 @@ class Layer(LayerCalls, metaclass=LayerMeta):
     at first.
     """
 
-    weight_specs = ()
+    weight_specs: Any = ()  # a tuple of `WeightSpec`, or a property that gives one
     rebuilds = False
     keeps_arguments = True
-    config_omits_none = ()
+    config_omits_none: tuple[str, ...] = ()
     config_names_activity_regularizer = False
 
     def __init__(

@@ -29,6 +29,7 @@ _depth = threading.local()
 class LayerCalls(LayerState):
     """Calling and building. See `Layer`."""
 
+    _call_signature: CallSignature
     watches_mode = True
     clears_losses = False
     casts_integers = False

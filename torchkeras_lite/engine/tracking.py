@@ -12,7 +12,6 @@ from torch import nn
 
 from torchkeras_lite.engine.weights import LayerBuffer, LayerParameter
 
-
 _in_layers: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 
 

@@ -98,7 +98,7 @@ class VarianceScaling(RandomInitializer):
 
 
 class _Preset(VarianceScaling):
-    settings = ()
+    settings: tuple = ()
 
     def __init__(self, seed=None, input_axes=None, output_axes=None):
         super().__init__(*self.settings, seed=seed, input_axes=input_axes, output_axes=output_axes)

@@ -24,8 +24,8 @@ class ConvolutionLayer(SpatialLayer):
         ValueError: sizes that are no positive integers; an unknown padding or data format.
     """
 
-    paddings = ("same", "valid")
-    weight_arguments = ("kernel", "bias")
+    paddings: tuple[str, ...] = ("same", "valid")
+    weight_arguments: tuple[str, ...] = ("kernel", "bias")
     config_names_activity_regularizer = True
 
     def __init__(

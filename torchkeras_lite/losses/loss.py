@@ -193,7 +193,7 @@ class FunctionLoss(LossFunctionWrapper):
     they differ from the default, so that configs equal Keras's and no setting is lost.
     """
 
-    unsaved_defaults = {}
+    unsaved_defaults: dict = {}
 
     def __init__(self, fn, reduction, name, dtype, **arguments):
         super().__init__(fn, reduction=reduction, name=name, dtype=dtype, **arguments)

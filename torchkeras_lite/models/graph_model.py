@@ -63,8 +63,8 @@ def unique_module_names(modules):
 def state_names(modules):
     """Return names for `state_dict` keys that are the same in every copy of a model.
 
-    A name of one's own stays. Automatic names count through the whole process (`dense_7`), so layers that have one are
-    counted anew in each model, by class: `dense`, `dense_1`.
+    A name of one's own stays. Automatic names count through the whole process (`dense_7`), so layers that
+    have one are counted anew in each model, by class: `dense`, `dense_1`.
     """
     kinds = [naming.to_snake_case(type(module).__name__) for module in modules]
     own = [
@@ -203,7 +203,7 @@ def run(model, inputs):
 
 
 def _fit(model, index, tensor, spec):
-    """Give an input the dtype of its `Input`; add or drop a last axis of size 1, as Keras does for features."""
+    """Give an input the dtype of its `Input`; add or drop a last axis of size 1, as Keras does."""
     if not isinstance(tensor, torch.Tensor):
         return tensor
     dtype = model._input_dtypes[index]

@@ -114,9 +114,9 @@ def by_output(what, given, names, y_pred, default=None):
         y_pred: The outputs.
         default: What outputs get that a dict does not name.
     """
-    if isinstance(given, (list, tuple, dict)) and what != "metrics" and what != "weighted_metrics":
-        if nested.same_structure(given, y_pred):
-            return nested.flatten(given)
+    one_each = isinstance(given, (list, tuple, dict)) and what not in ("metrics", "weighted_metrics")
+    if one_each and nested.same_structure(given, y_pred):
+        return nested.flatten(given)
     if isinstance(given, dict):
         check_names(what, given, names)
         return [_alone(given.get(name, default)) for name in names]

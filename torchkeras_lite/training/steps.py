@@ -126,7 +126,7 @@ def test_step(model, x, y, sample_weight):
 
 
 def to_floats(logs):
-    """Return logs as Python numbers; all tensors in one transfer from the device. Dicts inside are laid open."""
+    """Return logs as numbers, all tensors in one transfer from the device; dicts inside are laid open."""
     inner = {k: v for log in logs.values() if isinstance(log, dict) for k, v in log.items()}
     logs = {**{k: v for k, v in logs.items() if not isinstance(v, dict)}, **inner} if inner else logs
     scalars = {k: v for k, v in logs.items() if isinstance(v, torch.Tensor) and v.numel() == 1}
