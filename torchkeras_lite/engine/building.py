@@ -81,5 +81,6 @@ def _fill_the_rest(layer, device):
 
 
 def depends_on_mode(layer):
-    """Whether plain torch modules in `layer` behave differently in training."""
-    return any(isinstance(module, MODE_DEPENDENT) for module in layer.modules())
+    """Whether plain torch modules in `layer`, outside the layers inside, behave differently in training."""
+    plain = [child for child in layer.children() if "_keras" not in child.__dict__]
+    return any(isinstance(child, MODE_DEPENDENT) or depends_on_mode(child) for child in plain)

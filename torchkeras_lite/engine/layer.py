@@ -167,6 +167,7 @@ class Layer(LayerCalls, metaclass=LayerMeta):
             _added={},
             _views={},
             _containers={},
+            _metric_attributes={},
             _call_losses=[],
             _adds_losses=False,
             _holds_losses=False,

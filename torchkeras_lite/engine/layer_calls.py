@@ -65,8 +65,13 @@ class LayerCalls(LayerState):
         """
         if self._fast and not kwargs and len(args) == 1:
             inputs, spec = args[0], self.input_spec
-            if (
-                self._is_plain(inputs)
+            if (  # the first lines are `_is_plain`, written out because this is the hottest line of all
+                type(inputs) is torch.Tensor
+                and (
+                    inputs.dtype is self._compute
+                    or not (self.casts_integers or inputs.dtype.is_floating_point)
+                )
+                and not hasattr(inputs, "_keras_mask")
                 and (spec is None or (type(spec) is InputSpec and spec.accepts(inputs.shape)))
                 and self._loss_version == collecting._adders["version"]
             ) or (type(inputs) is list and self._are_plain(inputs, spec)):
@@ -227,6 +232,7 @@ class LayerCalls(LayerState):
 
     def _build_for(self, args, kwargs):
         """Build from the arguments of a call. A layer built by a real tensor takes that tensor's device."""
+        self._check_inputs(args, kwargs)
         given = self._call_signature.bind(args, kwargs)
         tensor = next((t for t in nested.flatten((args, kwargs)) if isinstance(t, torch.Tensor)), None)
         device = default_device() if tensor is None or tensor.is_meta else tensor.device
@@ -316,7 +322,7 @@ class LayerCalls(LayerState):
     def _finish_first_call(self):
         self.__dict__["_called"] = True
         tracking.register_members(self, self._containers)
-        if self.watches_mode and not self._watches_mode:
+        if not self._watches_mode:
             self.__dict__["_watches_mode"] = building.depends_on_mode(self)
         self._choose_path()
 

@@ -36,10 +36,15 @@ class LayerState(nn.Module):
                 object.__setattr__(self, name, value)
                 return
         nn.Module.__setattr__(self, name, value)
+        if hasattr(value, "update_state") and "_metric_attributes" in self.__dict__:
+            self._metric_attributes[name] = None
         if isinstance(value, nn.Module):
             tracking.share_mode(self)
 
     def __getattr__(self, name):
+        modules = self.__dict__.get("_modules", ())
+        if name in modules:  # first, because every call asks for modules; torch looks for them last
+            return modules[name]
         try:
             return nn.Module.__getattr__(self, name)
         except AttributeError:

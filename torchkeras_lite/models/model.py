@@ -249,7 +249,7 @@ class Model(Trainer, Layer):
 
     def __getstate__(self):
         state = super().__getstate__()
-        for key in ("_graph_module", "_generated"):
+        for key in ("_graph_module", "_generated", "_batch_step"):
             state.pop(key, None)
         state["_keys"] = [(self._modules[key], key) for key in self._keys.values()]
         if self._recording is not None:

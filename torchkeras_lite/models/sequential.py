@@ -116,6 +116,7 @@ class Sequential(Model):
         self.__dict__.update(_keys=keys, _recording=None, built=False, input_spec=None, _takes_one=False)
         for module in self._stack:
             self._modules[keys[id(module)]] = module
+        self._choose_path()
 
     def _known_input(self):
         """Return the input's shape with the batch, or `None`."""

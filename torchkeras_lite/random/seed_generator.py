@@ -25,7 +25,9 @@ class SeedGenerator:
     Source: Keras 3 `keras.random.SeedGenerator`.
     """
 
-    def __init__(self, seed=None, name=None):
+    def __init__(self, seed=None, name=None, **kwargs):
+        if kwargs:
+            raise ValueError(f"SeedGenerator: Unrecognized keyword arguments {kwargs}. Known: seed, name.")
         if seed is not None and not _is_integer(seed):
             raise ValueError(
                 f"SeedGenerator: Argument `seed` must be an integer, got seed={seed!r}. Pass an integer "

@@ -252,6 +252,7 @@ class CompiledMetrics(metrics.Metric):
         self.given = given
         self.weighted = weighted
         self.parts = None
+        self.keys = []
         for identifier in nested.flatten([given, weighted]):
             if isinstance(identifier, str) and identifier.lower() not in BY_SHAPES:
                 metrics.get(identifier)  # unknown names are told at `compile`

@@ -1,6 +1,7 @@
 """The loops: `fit`, `evaluate` and `predict`, as plain code over batches."""
 
 import contextlib
+import operator
 import os
 import warnings
 
@@ -17,13 +18,14 @@ from torchkeras_lite.training.steps import to_floats
 @contextlib.contextmanager
 def mode(model, training):
     """Put `model` in a mode, and every module back in its own afterwards."""
-    before = [(module, module.training) for module in model.modules()]
-    model.train(training)
+    changed = [module for module in model.modules() if module.training is not training]
+    if changed:
+        model.train(training)
     try:
         yield
     finally:
-        for module, was in before:
-            module.training = was
+        for module in changed:
+            module.training = not training
 
 
 def limited(name, value):
@@ -83,6 +85,17 @@ def training_step(model):
     if type(model).train_step is not model.trainer_base.train_step:
         return lambda *batch: model.train_step(batching.pack_x_y_sample_weight(*batch))
     return steps.TrainStep(model)
+
+
+def step_on_batch(model):
+    """Return the training step for single batches, the same one as long as the same tensors are trained."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    known, step = model.__dict__.get("_batch_step", ((), None))
+    if step is None or len(known) != len(parameters) or any(map(operator.is_not, known, parameters)):
+        prepare_optimizer(model)
+        step = training_step(model)
+        model.__dict__["_batch_step"] = (parameters, step)
+    return step
 
 
 def testing_step(model):

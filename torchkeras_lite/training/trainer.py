@@ -131,7 +131,7 @@ class Trainer:
                 strict=True,
             )
         )
-        self.__dict__["_compiled_call_impl"] = None
+        self.__dict__.update(_compiled_call_impl=None, _batch_step=((), None))
         if jit_compile is True:
             nn.Module.compile(self)
 
@@ -269,10 +269,10 @@ class Trainer:
                 )
             sample_weight = batching.weights_of_classes(y, class_weight)
         batch = self._one_batch(x, y, sample_weight)
-        loops.prepare_optimizer(self)
+        step = loops.step_on_batch(self)
         self.reset_metrics()
         with loops.mode(self, True):
-            logs = loops.read_logs(self, loops.training_step(self)(*batch))
+            logs = loops.read_logs(self, step(*batch))
         return logs if return_dict else loops.in_order(self, logs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
@@ -398,7 +398,8 @@ class Trainer:
         """
         trackers = self.compiled_loss.trackers if self.compiled_loss is not None else []
         names = ["loss", *(tracker.name for tracker in trackers)]
-        rest = list(self.get_metrics_result())
+        rest = [metric.name for metric in self.metrics if metric is not self.compiled_metrics]
+        rest += self.compiled_metrics.keys
         return list(dict.fromkeys([*names, *(sorted(rest) if trackers else rest)]))
 
     # ---------------------------------------------------------------- what the loops ask
@@ -450,11 +451,8 @@ class Trainer:
 
 def own_metrics(layer):
     """Return the metrics among the attributes of `layer`, in lists and dicts as well."""
-    found = []
-    for key, value in layer.__dict__.items():
-        if key not in ("loss_tracker", "compiled_metrics", "_compile_arguments", "compiled_loss"):
-            found += _metrics_in(value)
-    return found
+    names = (*layer._metric_attributes, *layer._containers)
+    return [metric for name in names for metric in _metrics_in(layer.__dict__.get(name))]
 
 
 def _metrics_in(value):

@@ -73,20 +73,30 @@ def _input_calls(recording):
     return [tensor.call for tensor in nested.flatten(recording.inputs) if tensor.call.is_input]
 
 
-def rows_of(model, layer_range=None, expand_nested=False, depth=0):
-    """Return the rows of `model`, with those of models inside after their own."""
+def rows_of(model, layer_range=None, expand_nested=False, depth=0, batch=None):
+    """Return the rows of `model`, with those of models inside after their own.
+
+    Args:
+        model: The model.
+        layer_range: See `summary.print_summary`.
+        expand_nested: Whether models inside are listed too.
+        depth: How deep `model` is inside of others.
+        batch: Batch size that `model` was built with by data, outside a graph.
+    """
     recording = getattr(model, "_recording", None)
     last_call = {id(call.target): call for call in recording.calls} if recording is not None else {}
     modules = list(model.layers)
     names = dict(zip(map(id, modules), unique_names(modules), strict=True))
     graph = _graph_of(model)
+    if graph is None and batch is None:
+        batch = _built_batch(model)
     sources = _Sources(graph, names) if graph is not None and not depth else None
     rows = []
     for item in _items(graph, modules):
         if isinstance(item, KerasTensor):
             rows.append(Row(item.name, "InputLayer", _shape_text(item), depth=depth))
         elif isinstance(item, nn.Module):
-            shape = _shape_of(item, last_call.get(id(item)))
+            shape = _shape_of(item, last_call.get(id(item)), batch)
             connected = sources.of_module(item) if sources else ""
             rows.append(Row(names[id(item)], type(item).__name__, shape, item, connected, depth))
         else:
@@ -98,7 +108,8 @@ def rows_of(model, layer_range=None, expand_nested=False, depth=0):
     for row in rows[first:last]:
         expanded.append(row)
         if expand_nested and getattr(row.target, "layers", None):
-            expanded += rows_of(row.target, layer_range, expand_nested, depth + 1)
+            inner_batch = batch if id(row.target) in last_call else _built_batch(row.target)
+            expanded += rows_of(row.target, layer_range, expand_nested, depth + 1, inner_batch)
     return expanded
 
 
@@ -186,7 +197,7 @@ class _Sources:
             name = self.names[id(call.target)]
             known = getattr(call.target, "_calls", None) or self.graph.calls
             same = [id(one) for one in known if one.target is call.target]
-            number = same.index(id(call)) if id(call) in same else 0
+            number = 0
         place = [id(t) for t in call.tensors].index(id(tensor))
         return f"{name}[{number}][{place}]"
 
@@ -216,29 +227,38 @@ def _bounds(names, layer_range):
     return min(first), max(last) + 1
 
 
-def _shape_of(module, call):
+def _shape_of(module, call, batch=None):
     """Return a module's output shape as text: of its last symbolic call, else what the layer knows."""
     if call is None and getattr(module, "_calls", None):
         call = module._calls[-1]
     if call is not None:
-        return _shape_text(call.outputs)
+        return _shape_text(call.outputs, batch)
     try:
-        return _shapes_text(module.output_shape)
+        return _shapes_text(module.output_shape, batch or _built_batch(module))
     except Exception:  # a layer that was never called may not know, or not be able to tell
         return "?"
 
 
-def _shape_text(outputs):
+def _built_batch(module):
+    """Return the batch size of the data that built a layer, else `None`."""
+    config = module.get_build_config() if collecting.is_layer(module) else None
+    sizes = nested.flatten((config or {}).get("input_shape"))
+    return sizes[0] if isinstance(sizes[0], int) else None
+
+
+def _shape_text(outputs, batch=None):
     shapes = [t.shape for t in nested.flatten(outputs) if isinstance(t, KerasTensor)]
-    return _shapes_text(shapes[0] if len(shapes) == 1 else shapes)
+    return _shapes_text(shapes[0] if len(shapes) == 1 else shapes, batch)
 
 
-def _shapes_text(shapes):
+def _shapes_text(shapes, batch=None):
     if isinstance(shapes, dict):
-        shapes = nested.flatten(shapes)
-    if all(isinstance(size, (int, type(None))) for size in shapes) and isinstance(shapes, tuple):
+        shapes = list(shapes.values())
+    if isinstance(shapes, tuple) and all(isinstance(size, (int, type(None))) for size in shapes):
+        if shapes[:1] == (None,):
+            shapes = (batch, *shapes[1:])
         return "(" + ", ".join(map(str, shapes)) + ")"
-    return "[" + ", ".join(map(_shapes_text, shapes)) + "]"
+    return "[" + ", ".join(_shapes_text(shape, batch) for shape in shapes) + "]"
 
 
 def _is_built(module):

@@ -1,0 +1,276 @@
+"""What the attention layers with heads share: projections, masks, and the choice of the computation."""
+
+import torch.nn.functional as F
+
+from torchkeras_lite import constraints, initializers, regularizers
+from torchkeras_lite.base.checks import describe, positive_int
+from torchkeras_lite.engine.layer import Layer
+from torchkeras_lite.layers import scaled_dot_product as dot_product
+from torchkeras_lite.layers.attention_axes import AttentionAxes
+from torchkeras_lite.layers.einsum_dense import EinsumDense
+from torchkeras_lite.layers.regularization import draws, fraction
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+class Projection(EinsumDense):
+    """An `EinsumDense` that sums over the last axes of its input, computed as one matrix product.
+
+    Shapes:
+        input `(batch, ..., *summed)` -> output `(batch, ..., *sizes)`
+        kernel `(*summed, *sizes)`; bias `sizes`
+
+    Source: Keras 3 `keras.layers.EinsumDense`; torch's `F.linear`.
+    """
+
+    def build(self, input_shape):
+        """Make the weights."""
+        super().build(input_shape)
+        kernel, output = self.equation.split(",")[1].split("->")
+        self._summed = sum(letter not in output for letter in kernel)
+
+    def call(self, inputs):
+        """Multiply, add the bias and apply the activation."""
+        kernel, summed = self.kernel, self._summed
+        x = inputs if summed == 1 else inputs.flatten(-summed)
+        bias = None if self.bias is None else self.bias.flatten()
+        y = F.linear(x, kernel.reshape(x.shape[-1], -1).t(), bias)
+        return self.activation(y if kernel.ndim == summed + 1 else y.unflatten(-1, kernel.shape[summed:]))
+
+    def get_config(self):
+        """Return the arguments of an `EinsumDense`."""
+        return super().get_config()
+
+
+class ProjectedAttention(Layer):
+    """Base of attention over learned projections; says no sizes. See `MultiHeadAttention`.
+
+    Subclasses make `_query_dense`, `_key_dense`, `_value_dense`, `_output_dense` and, with `use_gate`,
+    `_gate_dense` in `build`, and tell the attention axes and the size of a head.
+
+    Args:
+        dropout: Fraction of the weights set to 0 in training, from 0 to 1.
+        use_bias: Whether the projections have biases.
+        sliding_window: If set, a query sees only keys nearer than this many steps, on both sides.
+        flash_attention: `True`: only torch's flash kernel will do. Otherwise torch takes the fastest that
+            can.
+        kernel_initializer, bias_initializer: What the weights are drawn from, each kernel on its own.
+        kernel_regularizer, bias_regularizer: Penalties on the weights, added to the loss.
+        kernel_constraint, bias_constraint: Projections of the weights after every update.
+        use_gate: Whether the heads' outputs are multiplied by `sigmoid` of a further projection of the query.
+        seed: Integer for dropout of the layer's own; see `Dropout`.
+    """
+
+    casts_integers = True
+
+    def __init__(
+        self,
+        dropout=0.0,
+        use_bias=True,
+        sliding_window=None,
+        flash_attention=None,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        use_gate=False,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.dropout = fraction(self, "dropout", dropout)
+        self.use_bias = use_bias
+        self.sliding_window = sliding_window
+        if sliding_window is not None:
+            self.sliding_window = positive_int(self, "sliding_window", sliding_window)
+        self.flash_attention = flash_attention
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.use_gate = use_gate
+        self.seed = seed
+        if flash_attention and dropout:
+            raise ValueError(
+                f"{describe(self)}: Dropout is not supported when flash attention is enabled, got "
+                f"dropout={dropout!r} with flash_attention=True. Set one of them off."
+            )
+        self._axes = None
+        self._draws = draws(self, seed)
+        self.__dict__["_watches_mode"] = dropout > 0
+
+    def call(
+        self,
+        query,
+        value,
+        key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=None,
+        use_causal_mask=False,
+    ):
+        """Project, average the values by how well keys fit queries, and project back."""
+        key = value if key is None else key
+        queries, keys = self._axes.sizes(query), self._axes.sizes(value)
+        mask = self._compute_attention_mask(
+            queries, keys, query.device, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
+        )
+        projected = self._query_dense(query), self._key_dense(key), self._value_dense(value)
+        output, weights = self._compute_attention(
+            *(self._axes.split(x) for x in projected),  # (batch, ..., heads, steps, dim)
+            mask,
+            training,
+            return_attention_scores,
+            use_causal_mask,
+        )
+        output = self._axes.join(output, queries)  # (batch, ..., heads, dim)
+        if self.use_gate:
+            output = output * self._gate_dense(query)
+        output = self._output_dense(output)
+        if return_attention_scores:
+            return output, self._axes.join_scores(weights, queries, keys)
+        return output
+
+    def _compute_attention(
+        self, query, key, value, mask=None, training=None, scores=False, use_causal_mask=False
+    ):
+        """Return the averaged values and, where `scores` are asked for, the weights before dropout.
+
+        With scores, dropout or further axes a query without a key to look at gets zeros. Otherwise all its
+        weights are equal: this is what Keras computes.
+        """
+        if self.flash_attention and scores:
+            raise ValueError(
+                f"{describe(self)}: Returning attention scores is not supported when flash attention is "
+                "enabled. Make the layer without flash_attention=True."
+            )
+        dropout = self.dropout if training else 0.0
+        if scores or (dropout and (self.seed is not None or dropout == 1)):
+            if mask is None and use_causal_mask:
+                mask = dot_product.causal_mask(query.shape[-2], key.shape[-2], query.device)
+            weights = dot_product.masked_weights(query, key, mask, self._score_scale)
+            kept = dot_product.drop(weights, dropout, self._draws, self.seed) if dropout else weights
+            return dot_product.weighted_sum(kept, value), weights
+        bias = None if mask is None else dot_product.additive(mask, query.dtype)
+        causal = use_causal_mask and mask is None
+        try:
+            output = dot_product.fused(
+                query,
+                key,
+                value,
+                bias,
+                causal=causal,
+                scale=self._score_scale,
+                dropout=dropout,
+                flash=bool(self.flash_attention),
+            )
+        except RuntimeError as error:
+            if not self.flash_attention:
+                raise
+            raise RuntimeError(
+                f"{describe(self)}: Flash attention is not supported with the provided inputs, of dtype "
+                f"{query.dtype} on {query.device}{'' if mask is None else ', masked'}: {error} Make the "
+                "layer without flash_attention=True: torch then takes the fastest kernel that can."
+            ) from error
+        if mask is not None and (self.dropout or self._axes.rank != 3):
+            output = output.masked_fill(~mask.any(-1, keepdim=True), 0.0)
+        return output, None
+
+    def _compute_attention_mask(
+        self,
+        queries,
+        keys,
+        device,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        use_causal_mask=False,
+    ):
+        """Return the conjunction of all masks, `None` where there is none, or only the causal one."""
+        axes = self._axes
+        mask = None
+        if query_mask is not None:
+            mask = axes.split_steps(query_mask, queries).unsqueeze(-1)  # (batch, ..., 1, queries, 1)
+        for of_keys in (value_mask, key_mask):
+            if of_keys is not None:
+                mask = dot_product.both(mask, axes.split_steps(of_keys, keys).unsqueeze(-2))
+        if attention_mask is not None:
+            mask = dot_product.both(mask, axes.split_pairs(attention_mask, queries, keys))
+        if (use_causal_mask or self.sliding_window) and len(queries) > 1:
+            raise ValueError(
+                f"{describe(self)}: a causal mask or a sliding window needs one attention axis, got "
+                f"attention_axes={axes.axes}. Pass `attention_axes` with one axis, or an `attention_mask`."
+            )
+        if self.sliding_window:
+            window = dot_product.window_mask(queries[0], keys[0], self.sliding_window, device)
+            mask = dot_product.both(mask, window)
+        if use_causal_mask and mask is not None:
+            mask = dot_product.both(mask, dot_product.causal_mask(queries[0], keys[0], device))
+        return mask
+
+    def _leave_masks(self, args, kwargs, masks, outputs):
+        """Let the query's mask travel with the output alone: scores have other axes."""
+        super()._leave_masks(args, kwargs, masks, outputs[0] if isinstance(outputs, tuple) else outputs)
+
+    def _choose_axes(self, query_shape, value_shape, key_shape, given=None):
+        """Keep the attention axes; return the shape of the key.
+
+        Raises:
+            ValueError: ranks that differ, lengths of key and value that differ, axes that there are not.
+        """
+        key_shape = value_shape if key_shape is None else key_shape
+        if not len(query_shape) == len(value_shape) == len(key_shape) >= 3:
+            raise ValueError(
+                f"{describe(self)}: query, value and key must have the same rank, of 3 at least, (batch, "
+                f"steps, features); got query_shape={query_shape}, value_shape={value_shape} and "
+                f"key_shape={key_shape}."
+            )
+        if tuple(value_shape[1:-1]) != tuple(key_shape[1:-1]):
+            raise ValueError(
+                f"{describe(self)}: All dimensions of `value` and `key`, except the last one, must be "
+                f"equal, got value_shape={value_shape} and key_shape={key_shape}."
+            )
+        self._axes = AttentionAxes(self, len(query_shape), given)
+        return key_shape
+
+    def _project(self, name, shape, sizes, summed=1, activation=None):
+        """Return a new projection of the last `summed` axes of inputs of `shape`, built."""
+        free = len(shape) - summed
+        before, over = _LETTERS[:free], _LETTERS[free : free + summed]
+        after = _LETTERS[len(shape) : len(shape) + len(sizes)]
+        dense = Projection(
+            f"{before}{over},{over}{after}->{before}{after}",
+            output_shape=(None,) * (free - 1) + tuple(sizes),
+            bias_axes=after if self.use_bias else None,
+            activation=activation,
+            kernel_initializer=_cloned(self.kernel_initializer),
+            bias_initializer=_cloned(self.bias_initializer),
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint,
+            activity_regularizer=self._inner_regularizer,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        dense.build(shape)
+        return dense
+
+
+def _cloned(initializer):
+    """Return an initializer like it, so that two weights without a seed do not start equal."""
+    return initializer.clone() if hasattr(initializer, "clone") else initializer
+
+
+def written_config(config):
+    """Return what the automatic config found, without what Keras does not write."""
+    return {key: value for key, value in config.items() if key != "flash_attention"}
