@@ -1,7 +1,9 @@
 """Nested structures of lists, tuples, named tuples and dicts.
 
-Dicts are walked in sorted key order, as in Keras.
+Dicts are walked in sorted key order, ordered dicts in their own, as in Keras.
 """
+
+from collections import OrderedDict
 
 
 def is_nested(structure):
@@ -10,6 +12,8 @@ def is_nested(structure):
 
 
 def _sorted_keys(mapping):
+    if isinstance(mapping, OrderedDict):
+        return list(mapping)
     try:
         return sorted(mapping)
     except TypeError:
@@ -53,7 +57,8 @@ def map_structure(function, *structures):
     first = structures[0]
     if isinstance(first, dict):
         mapped = {key: map_structure(function, *(s[key] for s in structures)) for key in _sorted_keys(first)}
-        return {key: mapped[key] for key in first}
+        kind = OrderedDict if isinstance(first, OrderedDict) else dict
+        return kind((key, mapped[key]) for key in first)
     if isinstance(first, (list, tuple)):
         if any(len(s) != len(first) for s in structures[1:]):
             raise ValueError(

@@ -181,8 +181,13 @@ class Lowering:
     def run(self):
         """Return the `GraphModule`."""
         recording = self.recording
+        names = set()
         for tensor in nested.flatten(recording.inputs):
-            self.values[id(tensor)] = self.graph.placeholder(_identifier(tensor.name))
+            name = _identifier(tensor.name)
+            while keyword.iskeyword(name) or name == "self" or name in names:
+                name += "_"
+            names.add(name)
+            self.values[id(tensor)] = self.graph.placeholder(name)
         for call in recording.calls:
             node = self._lower(call)
             for tensor in call.tensors:

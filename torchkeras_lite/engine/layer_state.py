@@ -8,7 +8,7 @@ from torch import nn
 
 from torchkeras_lite.base import dtypes, nested
 from torchkeras_lite.engine import collecting, precision, tracking
-from torchkeras_lite.engine.variable import Variable, adopt
+from torchkeras_lite.engine.variable import adopt, is_free_variable
 from torchkeras_lite.engine.weights import LayerBuffer, LayerParameter
 
 
@@ -16,6 +16,9 @@ class LayerState(nn.Module):
     """The attributes of a layer. See `Layer`."""
 
     def __setattr__(self, name, value):
+        if name == "training":  # set in code that torch compiles
+            self.__dict__[name] = value
+            return
         if "_containers" in self.__dict__:
             if name in self._containers:
                 tracking.forget_members(self, name)
@@ -31,9 +34,10 @@ class LayerState(nn.Module):
             tracking.make_room(self, name)
             if isinstance(value, (LayerParameter, LayerBuffer)):
                 tracking.rename_weight(self, name, value)
-            elif issubclass(type(value), Variable):
+            elif is_free_variable(value):
+                self.__dict__.pop(name, None)
+                self._modules.pop(name, None)
                 adopt(self, name, value)
-                object.__setattr__(self, name, value)
                 return
         nn.Module.__setattr__(self, name, value)
         if hasattr(value, "update_state") and "_metric_attributes" in self.__dict__:
@@ -239,7 +243,8 @@ class LayerState(nn.Module):
         """Move or cast, as in torch; the dtype policy and the device to build on follow."""
         nn.Module._apply(self, function, recurse)
         probe = function(torch.zeros(1, dtype=dtypes.torch_dtype(self.variable_dtype)))
-        self.__dict__["_device"] = probe.device
+        if _moves(function):
+            self.__dict__["_device"] = probe.device
         if probe.is_floating_point() and dtypes.standardize_dtype(probe.dtype) != self.variable_dtype:
             self.dtype_policy = dtypes.standardize_dtype(probe.dtype)
         tracking.rewrap_weights(self)
@@ -252,3 +257,12 @@ class LayerState(nn.Module):
     def extra_repr(self):
         """Name and state, for `repr`."""
         return f"name={self.name!r}" + ("" if self.built else ", built=False")
+
+
+def _moves(function):
+    """Whether a function given to `_apply` puts tensors on a device of its own, and does not only cast them."""
+    try:
+        stays = function(torch.zeros(1, device="meta")).is_meta
+    except (NotImplementedError, RuntimeError):  # values cannot leave the meta device
+        return True
+    return not stays or function(torch.zeros(1, device="cpu")).is_meta

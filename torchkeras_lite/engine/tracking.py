@@ -10,6 +10,7 @@ import weakref
 
 from torch import nn
 
+from torchkeras_lite.engine.variable import adopt, is_free_variable
 from torchkeras_lite.engine.weights import LayerBuffer, LayerParameter
 
 _in_layers: weakref.WeakSet[nn.Module] = weakref.WeakSet()
@@ -36,8 +37,8 @@ def _share_mode(module, mode, was_set):
 
 
 def has_modules(value):
-    """Whether a module or parameter is somewhere inside the container `value`."""
-    if isinstance(value, (nn.Module, nn.Parameter)):
+    """Whether a module, parameter or `Variable` is somewhere inside the container `value`."""
+    if isinstance(value, (nn.Module, nn.Parameter)) or is_free_variable(value):
         return True
     if isinstance(value, dict):
         return any(map(has_modules, value.values()))
@@ -59,12 +60,25 @@ def _members(value, prefix):
     return found
 
 
+def _adopt_variables(layer, value, prefix):
+    """Make the `Variable`s inside a container weights of `layer`."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value or ())
+    for key, member in pairs:
+        name = f"{prefix}_{key}".replace(".", "_")
+        if isinstance(member, (list, tuple, dict)):
+            _adopt_variables(layer, member, name)
+        elif is_free_variable(member) and member.owner is not layer:
+            adopt(layer, name, member)
+
+
 def register_members(layer, names):
     """Register what the containers `names` of `layer` hold now.
 
     What was registered keeps its place; what is new comes last, in the order in which it was made: the
     order in which Keras, which follows every `append`, lists it.
     """
+    for name in names:
+        _adopt_variables(layer, layer.__dict__.get(name), name)
     known = {key: member for name in names for key, member in layer._containers[name].items()}
     known = {key: member for key, member in known.items() if _registered(layer, key) is member}
     taken = {*layer._modules, *layer._parameters}.difference(known)
@@ -85,12 +99,20 @@ def register_members(layer, names):
         if at is not None:
             kept, _ = new.pop(at)
             ordered[kept] = module
-    new.sort(key=lambda pair: pair[1].__dict__.get("_created", float("inf")))
     layer._modules.clear()
-    layer._modules.update(ordered, **dict(new))
+    layer._modules.update(ordered, **_by_creation(new))
     for key in known:
         layer._parameters.pop(key, None)
     layer._parameters.update(pair for pair in found.items() if isinstance(pair[1], nn.Parameter))
+
+
+def _by_creation(pairs):
+    """Return `(key, module)` pairs as a dict, older layers first; a torch module follows what it followed."""
+    numbers, number = [], -1
+    for _, module in pairs:
+        number = module.__dict__.get("_created", number)
+        numbers.append(number)
+    return {pairs[i][0]: pairs[i][1] for i in sorted(range(len(pairs)), key=numbers.__getitem__)}
 
 
 def _registered(layer, key):

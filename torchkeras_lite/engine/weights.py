@@ -10,7 +10,6 @@ tensors that also answer to Keras's methods.
 """
 
 import operator
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -222,11 +221,11 @@ class Weight:
 
     def assign_add(self, value):
         """Add `value` to the values in place; return the view."""
-        return self.assign(self.value.detach() + _plain(value))
+        return self.assign(self.value.detach() + _as_tensor(value, self.device))
 
     def assign_sub(self, value):
         """Subtract `value` from the values in place; return the view."""
-        return self.assign(self.value.detach() - _plain(value))
+        return self.assign(self.value.detach() - _as_tensor(value, self.device))
 
     def __array__(self, dtype=None, copy=None):
         return self.numpy() if dtype is None else self.numpy().astype(dtype)
@@ -257,6 +256,11 @@ class Weight:
 
 def _plain(value):
     return value.value if isinstance(value, Weight) else value
+
+
+def _as_tensor(value, device):
+    value = _plain(value)
+    return value if isinstance(value, (torch.Tensor, int, float)) else torch.as_tensor(value, device=device)
 
 
 def _delegate(name):
@@ -406,11 +410,11 @@ class _KerasMethods:
 
     def assign_add(self, value):
         """Add `value` in place."""
-        return self.assign(self.detach() + _plain(value))
+        return self.assign(self.detach() + _as_tensor(value, self.device))
 
     def assign_sub(self, value):
         """Subtract `value` in place."""
-        return self.assign(self.detach() - _plain(value))
+        return self.assign(self.detach() - _as_tensor(value, self.device))
 
     def __deepcopy__(self, memo):
         if id(self) not in memo:
@@ -458,7 +462,3 @@ class LayerBuffer(_KerasMethods, torch.Tensor):
 def _rebuild(cls, plain, requires_grad, info):
     tensor = cls(plain, info)
     return tensor.requires_grad_(requires_grad) if requires_grad != tensor.requires_grad else tensor
-
-
-Variable = Weight | LayerParameter | LayerBuffer
-Initializer = Callable[..., torch.Tensor]

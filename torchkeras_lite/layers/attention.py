@@ -81,9 +81,7 @@ class Attention(Layer):
         else:
             scores = self._calculate_scores(query, key)  # (batch, queries, keys)
             kept = _kept(query, key, value_mask, use_causal_mask)
-            if kept is not None:
-                scores = scores + dot_product.additive(kept, scores.dtype, _lowest(scores.dtype))
-            weights = torch.softmax(scores, dim=-1).to(value.dtype)
+            weights = dot_product.masked_softmax(scores, kept).to(value.dtype)
             if dropout:
                 weights = dot_product.drop(weights, dropout, self._draws, self.seed)
             output = torch.matmul(weights, value)  # (batch, queries, value_dim)
@@ -114,13 +112,12 @@ class Attention(Layer):
         """Return the output by one of torch's kernels."""
         only_causal = causal and value_mask is None
         kept = None if only_causal else _kept(query, key, value_mask, causal)
-        bias = None if kept is None else dot_product.additive(kept, query.dtype, _lowest(query.dtype))
         query = self._scaled(query)
         one_head = query.ndim == 3  # torch's fast kernels want an axis of heads
         if one_head:
             query, key, value = query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)
-            bias = None if bias is None else bias.unsqueeze(-3)
-        output = dot_product.fused(query, key, value, bias, causal=only_causal, scale=1.0, dropout=dropout)
+            kept = None if kept is None else kept.unsqueeze(-3)
+        output = dot_product.fused(query, key, value, kept, causal=only_causal, scale=1.0, dropout=dropout)
         return output.squeeze(1) if one_head else output
 
     def _leave_masks(self, args, kwargs, masks, outputs):
@@ -171,11 +168,6 @@ class AdditiveAttention(Attention):
         config = super().get_config()
         del config["score_mode"]
         return config
-
-
-def _lowest(dtype):
-    """Return what is added to the scores of masked values."""
-    return -65504.0 if dtype is torch.float16 else -1e9
 
 
 def _kept(query, key, value_mask, causal):

@@ -20,22 +20,21 @@ class AttentionAxes:
     def __init__(self, layer, rank, axes=None):
         inner = range(1, rank - 1)
         given = tuple(inner) if axes is None else tuple(axes)
-        counted = [axis + rank + 1 if axis < 0 else axis for axis in given]
+        counted = [axis + rank if axis < 0 else axis for axis in given]
         if not counted or any(axis not in inner for axis in counted) or len({*counted}) < len(counted):
             raise ValueError(
                 f"{describe(layer)}: `attention_axes` must be different axes from 1 to {rank - 2} for inputs "
                 f"of rank {rank}, got attention_axes={axes}."
             )
         self.rank = rank
-        self.axes = given
-        self._steps = counted
+        self.axes = tuple(counted)
         self._lead = [axis for axis in range(rank - 1) if axis not in counted]
         self._order = [*self._lead, rank - 1, *counted, rank]
         self._back = [self._order.index(axis) for axis in range(rank + 1)]
 
     def sizes(self, x):
         """Return the sizes of the attention axes of `x`."""
-        return tuple(x.shape[axis] for axis in self._steps)
+        return tuple(x.shape[axis] for axis in self.axes)
 
     def split(self, x):
         """Return `x`, `(batch, ..., heads, dim)`, as `(batch, ..., heads, steps, dim)`."""
@@ -60,9 +59,9 @@ class AttentionAxes:
         mask = mask.bool()
         mask = mask.reshape(*mask.shape, *(1,) * (self.rank - 1 - mask.ndim))
         shape = list(mask.shape)
-        for axis, size in zip(self._steps, sizes, strict=True):
+        for axis, size in zip(self.axes, sizes, strict=True):
             shape[axis] = size
-        mask = mask.expand(shape).permute([*self._lead, *self._steps])
+        mask = mask.expand(shape).permute([*self._lead, *self.axes])
         return mask.flatten(len(self._lead)).unsqueeze(-2)
 
     def split_pairs(self, mask, queries, keys):

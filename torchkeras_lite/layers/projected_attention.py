@@ -37,9 +37,9 @@ class Projection(EinsumDense):
         y = F.linear(x, kernel.reshape(x.shape[-1], -1).t(), bias)
         return self.activation(y if kernel.ndim == summed + 1 else y.unflatten(-1, kernel.shape[summed:]))
 
-    def get_config(self):
-        """Return the arguments of an `EinsumDense`."""
-        return super().get_config()
+    def _masks_end_here(self):
+        """Whether a mask that comes in calls for a warning: the attention around takes care of it."""
+        return False
 
 
 class ProjectedAttention(Layer):
@@ -159,14 +159,13 @@ class ProjectedAttention(Layer):
             weights = dot_product.masked_weights(query, key, mask, self._score_scale)
             kept = dot_product.drop(weights, dropout, self._draws, self.seed) if dropout else weights
             return dot_product.weighted_sum(kept, value), weights
-        bias = None if mask is None else dot_product.additive(mask, query.dtype)
         causal = use_causal_mask and mask is None
         try:
             output = dot_product.fused(
                 query,
                 key,
                 value,
-                bias,
+                mask,
                 causal=causal,
                 scale=self._score_scale,
                 dropout=dropout,

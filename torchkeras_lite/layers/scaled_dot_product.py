@@ -30,22 +30,14 @@ def both(first, second):
     return first & second
 
 
-def additive(mask, dtype, lowest=None):
-    """Return what is added to scores: 0 where `mask` is true, else `lowest`, far below any score.
-
-    It is finite, so that a row without a true value gives equal weights and finite gradients.
-    """
-    lowest = 0.7 * torch.finfo(dtype).min if lowest is None else lowest
-    return torch.zeros_like(mask, dtype=dtype).masked_fill(~mask, lowest)
-
-
-def fused(query, key, value, bias=None, *, causal=False, scale=None, dropout=0.0, flash=False):
+def fused(query, key, value, mask=None, *, causal=False, scale=None, dropout=0.0, flash=False):
     """Return the attention of torch's kernels, without scores.
 
+    A query that may look at no key averages all values equally, and passes no gradient to queries and keys.
+
     Args:
-        query, key, value: See the module.
-        bias: Added to the scores.
-        causal: Whether query `i` sees the keys up to `i` only; not together with `bias`.
+        query, key, value, mask: See the module.
+        causal: Whether query `i` sees the keys up to `i` only; not together with `mask`.
         scale: Factor of the scores; `None`: 1 / sqrt(dim).
         dropout: Fraction of weights set to 0.
         flash: Whether only the flash kernel may run.
@@ -53,10 +45,15 @@ def fused(query, key, value, bias=None, *, causal=False, scale=None, dropout=0.0
     Raises:
         RuntimeError: `flash` where that kernel can't run.
     """
+    if mask is not None:
+        # Hiding all keys by large negative scores would do forward, but the kernels' gradients are then
+        # wrong: they keep the logarithm of a row's sum, and it drowns in such a score.
+        sees = mask.any(-1, keepdim=True)  # (..., heads, queries, 1)
+        query, mask = query.masked_fill(~sees, 0.0), mask | ~sees
     lead = query.shape[:-3]
     if len(lead) > 1:  # the fast kernels take four axes
-        if bias is not None:
-            bias = bias.expand(*lead, *bias.shape[-3:]).flatten(0, -4)
+        if mask is not None and mask.ndim > 3:
+            mask = mask.expand(*lead, *mask.shape[-3:]).flatten(0, -4)
         query, key, value = query.flatten(0, -4), key.flatten(0, -4), value.flatten(0, -4)
     shared = query.shape[-3] != key.shape[-3]
     with sdpa_kernel(SDPBackend.FLASH_ATTENTION) if flash else contextlib.nullcontext():
@@ -64,7 +61,7 @@ def fused(query, key, value, bias=None, *, causal=False, scale=None, dropout=0.0
             query,
             key,
             value,
-            attn_mask=bias,
+            attn_mask=mask,
             dropout_p=dropout,
             is_causal=causal,
             scale=scale,
@@ -73,15 +70,20 @@ def fused(query, key, value, bias=None, *, causal=False, scale=None, dropout=0.0
     return output.unflatten(0, lead) if len(lead) > 1 else output
 
 
+def masked_softmax(scores, mask):
+    """Return the weights for scores `(..., queries, keys)`; equal ones in a row without a true value."""
+    if mask is not None:
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    return torch.softmax(scores, dim=-1)
+
+
 def masked_weights(query, key, mask, scale):
     """Return the weights of all keys for each query: 0 where masked, so all 0 in a row without a True."""
     if key.shape[-3] != query.shape[-3]:
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
     scores = torch.matmul(query * scale, key.transpose(-2, -1))  # (..., heads, queries, keys)
-    if mask is None:
-        return torch.softmax(scores, dim=-1).to(query.dtype)
-    scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
-    return torch.softmax(scores, dim=-1).masked_fill(~mask, 0.0).to(query.dtype)
+    weights = masked_softmax(scores, mask)
+    return (weights if mask is None else weights.masked_fill(~mask, 0.0)).to(query.dtype)
 
 
 def weighted_sum(weights, value):

@@ -197,7 +197,7 @@ class _Sources:
             name = self.names[id(call.target)]
             known = getattr(call.target, "_calls", None) or self.graph.calls
             same = [id(one) for one in known if one.target is call.target]
-            number = 0
+            number = same.index(id(call)) if id(call) in same else 0
         place = [id(t) for t in call.tensors].index(id(tensor))
         return f"{name}[{number}][{place}]"
 

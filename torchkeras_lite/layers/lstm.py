@@ -1,0 +1,122 @@
+"""`LSTM`, on torch's kernel with any mask."""
+
+from torchkeras_lite.layers.kernel_rnn import KernelRNN
+from torchkeras_lite.layers.recurrent_cells import LSTMCell
+
+__all__ = ["LSTM"]
+
+
+class LSTM(KernelRNN):
+    """Long short-term memory over the steps of sequences.
+
+    Wraps `torch.nn.LSTM` as `self.cell.lstm`; `self.cell` is an `LSTMCell`. The kernel runs the whole
+    sequence in one call, with any mask. Other activations than the default ones, and `recurrent_dropout` in
+    training, run step by step on the same weights.
+
+    Args:
+        units: Size of the output and of each state, an integer > 0.
+        activation, recurrent_activation: Names or callables: of candidate and output, and of the gates.
+        use_bias: Whether to add a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: What the weights are drawn from.
+        unit_forget_bias: Whether the bias of the forget gates starts as 1.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights.
+        activity_regularizer: Penalty on the outputs.
+        kernel_constraint, recurrent_constraint, bias_constraint: Projections of the weights after updates.
+        dropout: Fraction of the inputs set to 0 in training, the same ones in every step of a sequence.
+        recurrent_dropout: Fraction of the state set to 0 in training where it enters a step, likewise.
+        seed: Integer for draws of the layer's own that repeat.
+        return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask: See `RNN`.
+        use_cudnn: `False` runs step by step, `True` refuses arguments that torch's kernel cannot honour.
+
+    Shapes:
+        input `(batch, steps, features)` -> `(batch, units)`, or `(batch, steps, units)` with
+            `return_sequences`; with `return_state` followed by h and c, each `(batch, units)`
+        kernel `(features, 4 * units)`, recurrent_kernel `(units, 4 * units)`, bias `(4 * units,)`
+
+    Raises:
+        ValueError: `units` is no positive integer; a later input has other features; see `RNN`.
+
+    Source: Keras 3 `keras.layers.LSTM`; Hochreiter and Schmidhuber 1997. Differs from torch: one bias (the
+    second one stays 0, is not trained and not counted), ones in its forget part; Glorot uniform kernel and
+    orthogonal recurrent kernel, where `nn.LSTM` draws all from U(-1/sqrt(units), 1/sqrt(units)); batch first.
+    """
+
+    cell_class = LSTMCell
+    cell_name = "lstm_cell"
+    cell_arguments = (
+        "units",
+        "activation",
+        "recurrent_activation",
+        "use_bias",
+        "kernel_initializer",
+        "recurrent_initializer",
+        "bias_initializer",
+        "unit_forget_bias",
+        "kernel_regularizer",
+        "recurrent_regularizer",
+        "bias_regularizer",
+        "kernel_constraint",
+        "recurrent_constraint",
+        "bias_constraint",
+        "dropout",
+        "recurrent_dropout",
+        "seed",
+    )
+
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        unit_forget_bias=True,
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        use_cudnn="auto",
+        **kwargs,
+    ):
+        super().__init__(
+            {
+                "units": units,
+                "activation": activation,
+                "recurrent_activation": recurrent_activation,
+                "use_bias": use_bias,
+                "kernel_initializer": kernel_initializer,
+                "recurrent_initializer": recurrent_initializer,
+                "bias_initializer": bias_initializer,
+                "unit_forget_bias": unit_forget_bias,
+                "kernel_regularizer": kernel_regularizer,
+                "recurrent_regularizer": recurrent_regularizer,
+                "bias_regularizer": bias_regularizer,
+                "kernel_constraint": kernel_constraint,
+                "recurrent_constraint": recurrent_constraint,
+                "bias_constraint": bias_constraint,
+                "dropout": dropout,
+                "recurrent_dropout": recurrent_dropout,
+                "seed": seed,
+            },
+            use_cudnn,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )

@@ -1,0 +1,256 @@
+"""`RecurrentCell`: what the cells with a torch kernel share.
+
+A cell keeps its weights in one of torch's recurrent modules, in torch's layout. Where that module computes
+what the arguments ask for, a recurrent layer runs it over the whole sequence; otherwise, and when a cell is
+called by itself, the steps are computed from the same weights.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from torchkeras_lite import activations, constraints, initializers, regularizers
+from torchkeras_lite.base import nested
+from torchkeras_lite.base.checks import positive_int
+from torchkeras_lite.base.dtypes import torch_dtype
+from torchkeras_lite.engine.layer import Layer
+from torchkeras_lite.engine.weights import WeightSpec
+from torchkeras_lite.layers.core import known_size
+from torchkeras_lite.layers.regularization import draws
+
+__all__ = ["TANH", "RecurrentCell", "reset_dropout"]
+
+TANH = (activations.tanh, torch.tanh, F.tanh)
+
+
+class RecurrentCell(Layer):
+    """Base of the cells with a torch kernel: weights, dropout masks, one step, a whole sequence.
+
+    A subclass names its torch module in `kernel_name` and the torch function behind it in `kernel_function`,
+    and defines `step`.
+
+    Args:
+        units: Size of the output and of each state, an integer > 0.
+        activation: Name or callable.
+        use_bias: Whether to add a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: What the weights are drawn from.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights.
+        kernel_constraint, recurrent_constraint, bias_constraint: Projections of the weights after updates.
+        dropout: Fraction of the inputs set to 0 in training, the same ones in every step of a sequence.
+        recurrent_dropout: Fraction of the state set to 0 in training where it enters a step, likewise.
+        seed: Integer for draws of the cell's own that repeat; `None`: torch's global generator.
+    """
+
+    gates = 1
+
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        **kwargs,
+    ):
+        kwargs.pop("implementation", None)
+        super().__init__(**kwargs)
+        self.units = positive_int(self, "units", units)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_kernel_initializer = self.recurrent_initializer = initializers.get(
+            recurrent_initializer
+        )
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.recurrent_kernel_regularizer = self.recurrent_regularizer = regularizers.get(
+            recurrent_regularizer
+        )
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.recurrent_kernel_constraint = self.recurrent_constraint = constraints.get(recurrent_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.dropout = min(1.0, max(0.0, dropout))
+        self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
+        self.seed = seed
+        self.state_size = self.units
+        self.output_size = self.units
+        self._draws = draws(self, seed)
+        self._masks = {}
+        self.__dict__["_weights"] = ()
+
+    @property
+    def weight_specs(self):
+        """Where the kernel, the recurrent kernel and the bias are kept."""
+        return (
+            WeightSpec("kernel", at=f"{self.kernel_name}.weight_ih_l0", keras_axes=(1, 0)),
+            WeightSpec("recurrent_kernel", at=f"{self.kernel_name}.weight_hh_l0", keras_axes=(1, 0)),
+            WeightSpec("bias", at=f"{self.kernel_name}.bias_ih_l0"),
+        )
+
+    def build(self, input_shape):
+        """Make the torch module for the last size of `input_shape`."""
+        features = known_size(self, input_shape, -1)
+        dtype = torch_dtype(self.variable_dtype)
+        kernel = self.make_kernel(features, self.units, bias=self.use_bias, batch_first=True, dtype=dtype)
+        setattr(self, self.kernel_name, kernel)
+
+    def _finish_build(self, args, kwargs, device):
+        super()._finish_build(args, kwargs, device)
+        self._modules[self.kernel_name].flatten_parameters()
+        self.current_weights()
+
+    # ---------------------------------------------------------------- the kernel over whole sequences
+
+    def fits_kernel(self):
+        """Whether torch's kernel computes what the arguments ask for."""
+        return self.activation in TANH
+
+    def runs_kernel(self, training):
+        """Whether a whole sequence can be given to torch's kernel now."""
+        return self.fits_kernel() and not (training and self.recurrent_dropout)
+
+    def current_weights(self):
+        """Return input weight, recurrent weight, input bias and recurrent bias, in torch's layout."""
+        if not torch.compiler.is_dynamo_compiling():
+            weights = tuple(self._modules[self.kernel_name]._parameters.values())
+            kept = self._weights
+            if not kept or any(a is not b for a, b in zip(weights, kept, strict=True)):
+                if all(isinstance(weight, nn.Parameter) and not weight.is_meta for weight in weights):
+                    self.__dict__["_weights"] = weights
+                return self.split_biases(weights)
+        # torch.compile refuses to touch an `nn.LSTM`, but compiles its function.
+        return self.split_biases(self._weights)
+
+    def split_biases(self, weights):
+        """Return the four tensors, the biases `None` where there are none."""
+        return (*weights, None, None)[:4]
+
+    def run_kernel(self, inputs, states):
+        """Run torch's kernel over `inputs`, `(batch, steps, features)` or packed.
+
+        Returns:
+            Outputs of all steps; list of final states.
+        """
+        if torch.compiler.is_dynamo_compiling() or self.compute_dtype != self.variable_dtype:
+            return self.run_function(inputs, states, self.current_weights())
+        outputs, final = self._modules[self.kernel_name](inputs, _stacked(states))
+        return outputs, _unstacked(final)
+
+    def run_function(self, inputs, states, weights):
+        """Run torch's kernel with these weights, cast to the dtype of the inputs; see `run_kernel`."""
+        values = inputs if isinstance(inputs, torch.Tensor) else inputs.data
+        weights = [w.to(values.dtype) for w in weights if w is not None]
+        rest = (weights, self.use_bias, 1, 0.0, False, False)
+        with torch.autocast(values.device.type, enabled=False):
+            if values is inputs:
+                outputs, *final = self.kernel_function(inputs, _stacked(states), *rest, True)
+                return outputs, _unstacked(final)
+            states = [state.index_select(0, inputs.sorted_indices) for state in states]
+            outputs, *final = self.kernel_function(values, inputs.batch_sizes, _stacked(states), *rest)
+            final = [state.index_select(1, inputs.unsorted_indices) for state in final]
+            return inputs._replace(data=outputs), _unstacked(final)
+
+    # ---------------------------------------------------------------- one step
+
+    def project(self, inputs):
+        """Return what the inputs of one step, or of all steps, contribute to the gates."""
+        weight, _, bias, _ = self.current_weights()
+        return F.linear(inputs, weight, bias)
+
+    def recur(self, state):
+        """Return what the state contributes to the gates."""
+        _, weight, _, bias = self.current_weights()
+        return F.linear(state, weight, bias)
+
+    def step(self, projected, states, training):
+        """Return the new states, the output first.
+
+        Args:
+            projected: What `project` returned for this step.
+            states: List of states.
+            training: Whether to drop.
+        """
+        raise NotImplementedError
+
+    def call(self, inputs, states, training=None):
+        """Compute one step: return the output and the new states."""
+        flat = list(states) if nested.is_nested(states) else [states]
+        new = self.step(self.project(self.drop_inputs(inputs, training)), flat, training)
+        return new[0], (new if nested.is_nested(states) else new[0])
+
+    def get_initial_state(self, batch_size=None):
+        """Return a list of states of zeros."""
+        device = self._own_device()
+        dtype = self._compute
+        return [
+            torch.zeros((batch_size, size), dtype=dtype, device=device)
+            for size in nested.flatten(self.state_size)
+        ]
+
+    # ---------------------------------------------------------------- dropout
+
+    def drop_inputs(self, inputs, training):
+        """Set features to 0, in training: the same ones in all steps of `(batch, [steps,] features)`."""
+        if not training or not self.dropout:
+            return inputs
+        mask = self.get_dropout_mask(inputs if inputs.ndim == 2 else inputs[:, 0])
+        return inputs * (mask if inputs.ndim == 2 else mask.unsqueeze(1))
+
+    def drop_state(self, state, training):
+        """Set parts of a state to 0, in training."""
+        if not training or not self.recurrent_dropout:
+            return state
+        return state * self.get_recurrent_dropout_mask(state)
+
+    def get_dropout_mask(self, step_input):
+        """Return the factors of the inputs, drawn once until `reset_dropout_mask`."""
+        return self._mask("inputs", step_input, self.dropout)
+
+    def get_recurrent_dropout_mask(self, step_input):
+        """Return the factors of the state, drawn once until `reset_recurrent_dropout_mask`."""
+        return self._mask("state", step_input, self.recurrent_dropout)
+
+    def reset_dropout_mask(self):
+        """Have new factors of the inputs drawn."""
+        self._masks.pop("inputs", None)
+
+    def reset_recurrent_dropout_mask(self):
+        """Have new factors of the state drawn."""
+        self._masks.pop("state", None)
+
+    def _mask(self, key, like, rate):
+        if rate == 0:
+            return torch.ones_like(like)
+        if key not in self._masks:
+            kept = self._draws.keep(like, like.shape, rate)
+            self._masks[key] = kept / (1.0 - rate) if rate < 1 else kept
+        return self._masks[key]
+
+
+def _stacked(states):
+    """Return a list of states `(batch, units)` as torch's kernels take them, `(1, batch, units)`."""
+    states = tuple(state.unsqueeze(0) for state in states)
+    return states if len(states) > 1 else states[0]
+
+
+def _unstacked(states):
+    return [state.squeeze(0) for state in (states if isinstance(states, (tuple, list)) else (states,))]
+
+
+def reset_dropout(cell):
+    """Have new dropout masks drawn, in `cell` and the cells in it."""
+    for one in getattr(cell, "cells", (cell,)):
+        if hasattr(one, "reset_dropout_mask"):
+            one.reset_dropout_mask()
+            one.reset_recurrent_dropout_mask()
