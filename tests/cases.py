@@ -138,4 +138,24 @@ NORMALIZATION = [
     Case("UnitNormalization", {"axis": [1, 2]}, (4, 5, 3)),
 ]
 
-CASES = [*CORE, *CONVOLUTION, *POOLING, *NORMALIZATION]
+ATTENTION = [
+    Case("Attention", {}, ((4, 5, 3), (4, 6, 3))),
+    Case("Attention", {"use_scale": True}, ((4, 5, 3), (4, 6, 2), (4, 6, 3))),
+    Case("Attention", {"score_mode": "concat", "seed": 3}, ((4, 5, 3), (4, 6, 3))),
+    Case("AdditiveAttention", {"use_scale": False}, ((4, 5, 3), (4, 6, 3))),
+    Case("AdditiveAttention", {"use_scale": False}, ((4, 5, 3), (4, 6, 2), (4, 6, 3))),
+]
+
+RECURRENT = [
+    Case("SimpleRNN", {"units": 4}, (4, 5, 3)),
+    Case("SimpleRNN", {"units": 4, "activation": "relu", "return_sequences": True}, (4, 5, 3)),
+    Case("LSTM", {"units": 4}, (4, 5, 3)),
+    Case("LSTM", {"units": 4, "return_sequences": True, "unit_forget_bias": False}, (4, 5, 3)),
+    Case("LSTM", {"units": 4, "activation": "relu", "kernel_regularizer": "l2"}, (4, 5, 3)),
+    Case("LSTM", {"units": 4, "use_bias": False, "go_backwards": True}, (4, 5, 3)),
+    Case("GRU", {"units": 4}, (4, 5, 3)),
+    Case("GRU", {"units": 4, "reset_after": False, "return_sequences": True}, (4, 5, 3)),
+    Case("GRU", {"units": 4, "recurrent_activation": "hard_sigmoid"}, (4, 5, 3)),
+]
+
+CASES = [*CORE, *CONVOLUTION, *POOLING, *NORMALIZATION, *ATTENTION, *RECURRENT]

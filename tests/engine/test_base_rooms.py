@@ -14,8 +14,27 @@ from torchkeras_lite.base.device import default_device, parse_device
 from torchkeras_lite.base.lookup import Lookup
 from torchkeras_lite.layers import Dense
 
-CLASS_NAMES = ["Dense", "Conv2D", "MaxPooling2D", "ReLU", "PReLU", "LSTM", "GRUCell", "HTTPBlock2D", "MyLayer", "ELU"]
-CLASS_NAMES += ["GlobalAveragePooling2D", "SeparableConv1D", "MultiHeadAttention", "X", "ABCNet", "my_layer", "Conv2DTranspose"]
+CLASS_NAMES = [
+    "Dense",
+    "Conv2D",
+    "MaxPooling2D",
+    "ReLU",
+    "PReLU",
+    "LSTM",
+    "GRUCell",
+    "HTTPBlock2D",
+    "MyLayer",
+    "ELU",
+]
+CLASS_NAMES += [
+    "GlobalAveragePooling2D",
+    "SeparableConv1D",
+    "MultiHeadAttention",
+    "X",
+    "ABCNet",
+    "my_layer",
+    "Conv2DTranspose",
+]
 
 
 @pytest.mark.parametrize("name", CLASS_NAMES)
@@ -126,7 +145,10 @@ def test_lookup_finds():
 @pytest.mark.parametrize(
     ("identifier", "text"),
     [
-        ("thin", "Could not interpret thing identifier: 'thin'; did you mean 'Thing'.*Known: .*Or pass a Thing"),
+        (
+            "thin",
+            "Could not interpret thing identifier: 'thin'; did you mean 'Thing'.*Known: .*Or pass a Thing",
+        ),
         ("own", "Could not interpret thing identifier: 'own'"),
         (3, "Could not interpret thing identifier: 3 of type int"),
     ],
@@ -138,7 +160,14 @@ def test_lookup_tells_what_it_does_not_know(identifier, text):
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("cpu", "cpu"), ("CPU:0", "cpu"), ("/cpu:0", "cpu"), ("/device:CPU:0", "cpu"), ("cuda:1", "cuda:1"), ("meta", "meta")],
+    [
+        ("cpu", "cpu"),
+        ("CPU:0", "cpu"),
+        ("/cpu:0", "cpu"),
+        ("/device:CPU:0", "cpu"),
+        ("cuda:1", "cuda:1"),
+        ("meta", "meta"),
+    ],
 )
 def test_device_names(name, expected):
     assert parse_device(name) == torch.device(expected)
@@ -222,7 +251,12 @@ SPECS = [
     (dict(shape=(None, 3)), [(2, 3), (None, 3), (2, None)], [(2, 4)], "expected shape"),
     (dict(axes={-1: 3}), [(2, 3), (3,), (2, None)], [(2, 4)], "expected axis -1"),
     (dict(ndim=3, axes={1: 4, -1: None}), [(2, 4, 9)], [(2, 5, 9)], "expected axis 1"),
-    (dict(shape=(None, 3), allow_last_axis_squeeze=True), [(2, 3), (2, 3, 1)], [(2, 4, 1), (2, 3, 2)], "expected"),
+    (
+        dict(shape=(None, 3), allow_last_axis_squeeze=True),
+        [(2, 3), (2, 3, 1)],
+        [(2, 4, 1), (2, 3, 2)],
+        "expected",
+    ),
     (dict(shape=(None, 1), allow_last_axis_squeeze=True), [(2, 1), (2,)], [(2, 3)], "expected shape"),
 ]
 
@@ -242,7 +276,9 @@ def test_input_specs(arguments, good, bad, text):
 
 
 def test_input_spec_of_dtype_and_of_wrong_axes():
-    assert InputSpec(dtype="int32").complaint((2,), torch.float32) == "expected dtype=int32, found dtype=float32"
+    assert (
+        InputSpec(dtype="int32").complaint((2,), torch.float32) == "expected dtype=int32, found dtype=float32"
+    )
     assert InputSpec(dtype="int32").complaint((2,), torch.int32) is None
     with pytest.raises(ValueError, match="axis 3 is greater than the rank allows"):
         InputSpec(ndim=2, axes={3: 1})
@@ -259,7 +295,9 @@ def test_input_spec_of_a_custom_layer():
 
     layer = Needs()
     layer([torch.ones(2, 2), torch.ones(2, 3)])
-    with pytest.raises(ValueError, match="Input 1 of layer 'needs' is incompatible.*expected shape"):
+    with pytest.raises(ValueError, match=r"Input 1 of layer 'needs' is incompatible.*expected shape"):
         layer([torch.ones(2, 2), torch.ones(2, 4)])
-    with pytest.raises(ValueError, match=r"'needs' expects 2 input\(s\), but it received 1.*list of 2 tensors"):
+    with pytest.raises(
+        ValueError, match=r"'needs' expects 2 input\(s\), but it received 1.*list of 2 tensors"
+    ):
         layer([torch.ones(2, 2)])

@@ -30,7 +30,7 @@ class Automatic(Layer):
 class NotKept(Layer):
     """Keeps its argument under no name, and calls the instance something else."""
 
-    def __init__(this, units, **kwargs):  # noqa: N805
+    def __init__(this, units, **kwargs):
         super().__init__(**kwargs)
         this.doubled = 2 * units
 

@@ -1,4 +1,4 @@
-"""Order, names, paths and shapes of weights in custom and nested layers, against the same classes in Keras."""
+"""Order, names, paths and shapes of weights in custom and nested layers, as in the same Keras classes."""
 
 import types
 

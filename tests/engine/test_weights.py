@@ -10,6 +10,7 @@ import torch
 
 import torchkeras_lite as tk
 from torchkeras_lite import Input, Layer, Sequential
+from torchkeras_lite.engine.variable import Variable
 from torchkeras_lite.engine.weights import LayerBuffer, LayerParameter, Weight
 from torchkeras_lite.layers import Dense
 
@@ -203,7 +204,7 @@ def test_views_answer_like_tensors(weight):
     assert weight.requires_grad
     assert hash(weight) == hash(weight)
     assert "kernel" in repr(weight) or isinstance(weight, torch.Tensor)
-    assert isinstance(weight, tk.engine.weights.Variable)
+    assert isinstance(weight, Variable)
     with pytest.raises(AttributeError):
         weight.no_such_thing  # noqa: B018
 

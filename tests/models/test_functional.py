@@ -66,7 +66,10 @@ def test_inputs_are_cast_to_the_dtype_of_the_input(dtype, given, expected):
 def test_a_last_axis_of_size_1_is_reconciled(shape, given):
     inputs = Input(shape)
     model = Model(inputs, inputs + 1)
-    assert tuple(model(np.ones(given, "float32")).shape) == (5, *(7 if size is None else size for size in shape))
+    assert tuple(model(np.ones(given, "float32")).shape) == (
+        5,
+        *(7 if size is None else size for size in shape),
+    )
 
 
 def test_nested_inputs_and_outputs():
@@ -216,22 +219,42 @@ def same_names():
 
 
 WRONG = [
-    (wrong_inputs(simple, X[:, :3]), ValueError, r"expected shape=\(None, 4\), found shape=\(5, 3\).*Pass inputs of"),
+    (
+        wrong_inputs(simple, X[:, :3]),
+        ValueError,
+        r"expected shape=\(None, 4\), found shape=\(5, 3\).*Pass inputs of",
+    ),
     (wrong_inputs(simple, np.ones((5, 4, 2))), ValueError, "expected ndim=2, found ndim=3"),
     (wrong_inputs(simple, [X, X]), ValueError, "expects 1 input.* received 2"),
     (wrong_inputs(simple, {"j": X}), ValueError, r"the inputs lack \['i'\].*Pass the keys"),
     (wrong_inputs(two_inputs, [X]), ValueError, "expects 2 input.* received 1"),
-    (wrong_inputs(two_inputs, {"a": X}), ValueError, r"the inputs lack \['b'\]; got a dict with keys \['a'\]"),
+    (
+        wrong_inputs(two_inputs, {"a": X}),
+        ValueError,
+        r"the inputs lack \['b'\]; got a dict with keys \['a'\]",
+    ),
     (wrong_inputs(two_inputs, [X, None]), ValueError, r"input 1 is missing \(None\)"),
     (wrong_inputs(two_inputs, [X, X[:, :2]]), ValueError, r"Input 1 .*found shape=\(5, 2\)"),
-    (disconnected, ValueError, r"graph disconnected.*depends on the input 'b' .*not among .* \['a'\].*Add it"),
+    (
+        disconnected,
+        ValueError,
+        r"graph disconnected.*depends on the input 'b' .*not among .* \['a'\].*Add it",
+    ),
     (same_names, ValueError, 'name "q" is used 2 times.*give one of them another `name`'),
     (lambda: Model(Input((4,)), X), ValueError, "all `outputs` values must be KerasTensors, got array"),
     (lambda: Model("i", Input((4,))), ValueError, "all `inputs` values must be KerasTensors, got 'i'"),
     (lambda: Model(KerasTensor((None, 4)), Input((4,))), ValueError, "was made by no call. Make inputs with"),
     (lambda: Model(Input((4,))), TypeError, "expected `inputs` and `outputs`, or neither"),
-    (lambda: simple().get_layer("dd"), ValueError, "No such layer: dd; did you mean 'd'.*Existing layers are"),
-    (lambda: simple().get_layer(index=9), ValueError, "retrieve layer at index 9 but model only has 2 layers"),
+    (
+        lambda: simple().get_layer("dd"),
+        ValueError,
+        "No such layer: dd; did you mean 'd'.*Existing layers are",
+    ),
+    (
+        lambda: simple().get_layer(index=9),
+        ValueError,
+        "retrieve layer at index 9 but model only has 2 layers",
+    ),
     (lambda: simple().get_layer(), ValueError, "provide either a layer name or a layer index"),
     (lambda: simple().get_layer("d", 1), ValueError, "and not both"),
     (lambda: Input(), ValueError, "you must pass a `shape`"),

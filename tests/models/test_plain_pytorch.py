@@ -96,7 +96,11 @@ def run(model, x):
 def test_copies_compute_the_same_and_share_nothing(make, x):
     model = make()
     expected = run(model, x)
-    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model)), pickle.loads(pickle.dumps(copy.deepcopy(model)))):
+    for other in (
+        copy.deepcopy(model),
+        pickle.loads(pickle.dumps(model)),
+        pickle.loads(pickle.dumps(copy.deepcopy(model))),
+    ):
         torch.testing.assert_close(run(other, x), expected)
         assert list(other.state_dict()) == list(model.state_dict())
         assert [type(layer) for layer in other.layers] == [type(layer) for layer in model.layers]

@@ -17,7 +17,10 @@ from torchkeras_lite.layers.core import Embedding
 X = np.ones((5, 4), "float32")
 OURS = types.SimpleNamespace(Sequential=Sequential, Input=Input, InputLayer=InputLayer, Dense=Dense)
 KERAS = types.SimpleNamespace(
-    Sequential=keras.Sequential, Input=keras.Input, InputLayer=keras.layers.InputLayer, Dense=keras.layers.Dense
+    Sequential=keras.Sequential,
+    Input=keras.Input,
+    InputLayer=keras.layers.InputLayer,
+    Dense=keras.layers.Dense,
 )
 
 
@@ -187,9 +190,15 @@ WRONG = [
     (lambda: Sequential()(X), "cannot be built because it has no layers.*model.add"),
     (lambda: Sequential().pop(), "no layers to pop"),
     (lambda: Sequential([Dense(2)]).count_params(), "isn't built. Build it first"),
-    (built_otherwise(Input((4,))), r"already been configured to use input shape \(None, 4\).*input_shape \(None, 7\)"),
+    (
+        built_otherwise(Input((4,))),
+        r"already been configured to use input shape \(None, 4\).*input_shape \(None, 7\)",
+    ),
     (built_otherwise(), r"already been configured to use input shape \(None, 4\)"),
-    (lambda: Sequential([Input((4,)), Dense(2)])(X[:, :3]), "expected shape=.*found shape=|axis -1 of input shape"),
+    (
+        lambda: Sequential([Input((4,)), Dense(2)])(X[:, :3]),
+        "expected shape=.*found shape=|axis -1 of input shape",
+    ),
     (lambda: Sequential([Dense(2)])(np.ones(3)), "expected min_ndim=2, found ndim=1"),
 ]
 

@@ -74,7 +74,8 @@ def subclassed():
 
 
 KEYS = {
-    sequential: "dense.linear.weight dense.linear.bias head.linear.weight head.linear.bias linear.weight linear.bias",
+    sequential: "dense.linear.weight dense.linear.bias head.linear.weight head.linear.bias "
+    "linear.weight linear.bias",
     functional: "first.linear.weight first.linear.bias second.linear.weight second.linear.bias "
     "out.linear.weight out.linear.bias",
     two_inputs: "shared.linear.weight shared.linear.bias",

@@ -16,7 +16,11 @@ from torchkeras_lite.layers import Dense
 X = np.ones((5, 4), "float32")
 OURS = types.SimpleNamespace(Model=Model, Dense=Dense, Layer=Layer, Input=Input, Sequential=Sequential)
 KERAS = types.SimpleNamespace(
-    Model=keras.Model, Dense=keras.layers.Dense, Layer=keras.Layer, Input=keras.Input, Sequential=keras.Sequential
+    Model=keras.Model,
+    Dense=keras.layers.Dense,
+    Layer=keras.Layer,
+    Input=keras.Input,
+    Sequential=keras.Sequential,
 )
 
 
@@ -249,7 +253,9 @@ def test_warns_once_when_gradients_flow_through_a_mode_that_was_never_set(recwar
 
     model = Sequential([Input((4,)), Dense(3), nn.Dropout(0.5)])
     recwarn.clear()
-    with pytest.warns(UserWarning, match=r"Gradients flow through a layer in inference mode.*Call `model.train\(\)`"):
+    with pytest.warns(
+        UserWarning, match=r"Gradients flow through a layer in inference mode.*Call `model.train\(\)`"
+    ):
         model(torch.tensor(X)).sum().backward()
     assert backward(model) == []
     for quiet in (
@@ -267,10 +273,12 @@ def test_wrong_calls_are_told():
     class Nothing(Model):
         pass
 
-    with pytest.raises(NotImplementedError, match="Nothing 'nothing' has neither a graph nor a `call` method"):
+    with pytest.raises(
+        NotImplementedError, match="Nothing 'nothing' has neither a graph nor a `call` method"
+    ):
         Nothing()(X)
     for attribute in ("input", "output", "input_shape", "output_shape", "graph_module"):
-        with pytest.raises(AttributeError, match="it is no graph|was made by subclassing"):
+        with pytest.raises(AttributeError, match=r"it is no graph|was made by subclassing"):
             getattr(plain(OURS), attribute)
     with pytest.raises(ValueError, match="isn't built"):
         plain(OURS).count_params()

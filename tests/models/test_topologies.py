@@ -1,4 +1,4 @@
-"""Graphs of many forms: the order and names of layers, weights and counts are those of the same graph in Keras."""
+"""Graphs of many forms: order and names of layers, weights and counts are those of the same Keras graph."""
 
 import types
 
@@ -14,7 +14,14 @@ from torchkeras_lite.layers import Dense
 from torchkeras_lite.layers.merging import Add, Concatenate, Subtract
 
 OURS = types.SimpleNamespace(
-    Input=tk.Input, Model=tk.Model, Sequential=tk.Sequential, Layer=tk.Layer, Dense=Dense, Add=Add, Cat=Concatenate, Sub=Subtract
+    Input=tk.Input,
+    Model=tk.Model,
+    Sequential=tk.Sequential,
+    Layer=tk.Layer,
+    Dense=Dense,
+    Add=Add,
+    Cat=Concatenate,
+    Sub=Subtract,
 )
 KERAS = types.SimpleNamespace(
     Input=keras.Input,
@@ -126,6 +133,11 @@ def shared_at_two_depths(k):
 def long_and_short(k):
     x, y = k.Input((4,)), k.Input((4,))
     return k.Model([x, y], [k.Dense(4)(x), k.Add()([k.Dense(4)(k.Dense(4)(y)), k.Dense(4)(x)])])
+
+
+def unused_input(k):
+    x, y = k.Input((4,), name="x"), k.Input((3,), name="y")
+    return k.Model([x, y], k.Dense(2)(x))
 
 
 def branches(k):
@@ -248,6 +260,7 @@ MADE = [
     nested_deep,
     shared_at_two_depths,
     long_and_short,
+    unused_input,
     branches,
     passes_input,
     identity,

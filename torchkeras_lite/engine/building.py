@@ -17,11 +17,12 @@ def draw(initializer, shape, dtype, device):
         ValueError: it returned values of another shape.
     """
     dtype = dtypes.torch_dtype(dtype)
-    try:
-        value = initializer(shape, dtype=dtypes.standardize_dtype(dtype), device=device)
-    except TypeError:
-        value = initializer(shape, dtype=dtypes.standardize_dtype(dtype))
-    value = torch.as_tensor(value).to(device=device, dtype=dtype).detach()
+    with torch.device(device):  # also where another default device is in force
+        try:
+            value = initializer(shape, dtype=dtypes.standardize_dtype(dtype), device=device)
+        except TypeError:
+            value = initializer(shape, dtype=dtypes.standardize_dtype(dtype))
+        value = torch.as_tensor(value).to(device=device, dtype=dtype).detach()
     if tuple(value.shape) != tuple(shape):
         raise ValueError(
             f"Initializer {initializer!r} returned values of shape {tuple(value.shape)} for a weight of "

@@ -155,7 +155,7 @@ class Layer(LayerCalls, metaclass=LayerMeta):
             _created=next(_creation),
             _trainable=bool(trainable),
             _dtype_policy=policy,
-            _compute=dtypes.torch_dtype(policy.compute_dtype) if policy.compute_dtype != "string" else None,
+            _compute=self._call_dtype(policy),
             _device=None,
             _building=False,
             _called=False,

@@ -24,6 +24,7 @@ from torchkeras_lite.engine.masking import attach_mask, get_mask
 from torchkeras_lite.engine.shapes import TensorSpec
 
 _depth = threading.local()
+HALF = (torch.float16, torch.bfloat16)
 
 
 class LayerCalls(LayerState):
@@ -32,6 +33,7 @@ class LayerCalls(LayerState):
     _call_signature: CallSignature
     watches_mode = True
     clears_losses = False
+    computes_itself = True  # a model only has its layers compute, which have policies of their own
     casts_integers = False
     creates_masks = (
         True  # of a class with its own `compute_mask`: whether it makes masks where there was none
@@ -44,12 +46,14 @@ class LayerCalls(LayerState):
     def compute_output_shape(self, *args, **kwargs):
         """Return the output shape for input shapes: tuples with `None`, nested as the inputs are."""
         specs = self._infer_from_shapes(args, kwargs)
-        return nested.map_structure(lambda spec: spec.shape, specs)
+        return nested.map_structure(lambda spec: getattr(spec, "shape", spec), specs)
 
     def compute_output_spec(self, *args, **kwargs):
         """Return symbolic outputs (`KerasTensor`) for symbolic inputs, without recording a call."""
         specs = self._output_specs(args, kwargs)
-        return nested.map_structure(lambda spec: KerasTensor(spec.shape, spec.dtype), specs)
+        return nested.map_structure(
+            lambda spec: KerasTensor(spec.shape, spec.dtype) if isinstance(spec, TensorSpec) else spec, specs
+        )
 
     # ---------------------------------------------------------------- calling
 
@@ -105,7 +109,8 @@ class LayerCalls(LayerState):
         if torch.compiler.is_compiling() and self._called:
             if self.clears_losses and self._holds_losses:
                 collecting.clear_call_losses(self)
-            return self._call_plainly(args, kwargs, training)
+            with self._autocast_scope(args):
+                return self._call_plainly(args, kwargs, training)
         outermost = not getattr(_depth, "value", 0)
         _depth.value = getattr(_depth, "value", 0) + 1
         try:
@@ -219,6 +224,7 @@ class LayerCalls(LayerState):
             and self.autocast
             and leaf.dtype is not self._compute
             and (leaf.dtype.is_floating_point or (self.casts_integers and leaf.dtype is not torch.bool))
+            and not (leaf.dtype in HALF and torch.is_autocast_enabled(leaf.device.type))
         ):
             cast = leaf.to(self._compute)
             return attach_mask(cast, get_mask(leaf))
@@ -313,7 +319,7 @@ class LayerCalls(LayerState):
         return True
 
     def _autocast_scope(self, args):
-        if not self.dtype_policy.name.startswith("mixed_"):
+        if not self.computes_itself or not self._dtype_policy.name.startswith("mixed_"):
             return contextlib.nullcontext()
         tensor = next((t for t in nested.flatten(args) if isinstance(t, torch.Tensor)), None)
         device = tensor.device.type if tensor is not None else "cpu"
@@ -333,7 +339,7 @@ class LayerCalls(LayerState):
             and self._called
             and self.activity_regularizer is None
             and not self._holds_losses
-            and not self.dtype_policy.name.startswith("mixed_")
+            and not (self.computes_itself and self.dtype_policy.name.startswith("mixed_"))
             and not (
                 self.creates_masks
                 and self.supports_masking

@@ -103,6 +103,11 @@ class LayerState(nn.Module):
         self.trainable = requires_grad
         return self
 
+    def _call_dtype(self, policy):
+        """Return the torch dtype that floating-point arguments of calls are cast to."""
+        name = policy.compute_dtype if self.computes_itself else policy.variable_dtype
+        return None if name == "string" else dtypes.torch_dtype(name)
+
     @property
     def dtype_policy(self):
         """The layer's `DTypePolicy`."""
@@ -112,7 +117,7 @@ class LayerState(nn.Module):
     def dtype_policy(self, value):
         policy = precision.get(value)
         self.__dict__["_dtype_policy"] = policy
-        self.__dict__["_compute"] = dtypes.torch_dtype(policy.compute_dtype)
+        self.__dict__["_compute"] = self._call_dtype(policy)
         self._choose_path()
 
     @property
@@ -260,7 +265,7 @@ class LayerState(nn.Module):
 
 
 def _moves(function):
-    """Whether a function given to `_apply` puts tensors on a device of its own, and does not only cast them."""
+    """Whether a function given to `_apply` puts tensors on a device, and does not only cast them."""
     try:
         stays = function(torch.zeros(1, device="meta")).is_meta
     except (NotImplementedError, RuntimeError):  # values cannot leave the meta device

@@ -2,7 +2,7 @@
 
 import torch
 
-from torchkeras_lite.base.checks import describe, one_of
+from torchkeras_lite.base.checks import describe
 from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.layers import scaled_dot_product as dot_product
 from torchkeras_lite.layers.regularization import draws, fraction
@@ -49,7 +49,12 @@ class Attention(Layer):
     def __init__(self, use_scale=False, score_mode="dot", dropout=0.0, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.use_scale = use_scale
-        self.score_mode = one_of(self, "score_mode", score_mode, ("dot", "concat"))
+        self.score_mode = score_mode
+        if score_mode not in ("dot", "concat"):
+            raise ValueError(
+                f"{describe(self)}: Invalid value for argument score_mode. Expected one of {{'dot', "
+                f"'concat'}}, got score_mode={score_mode!r}."
+            )
         self.dropout = fraction(self, "dropout", dropout)
         self.seed = seed
         self.supports_masking = True
@@ -89,10 +94,10 @@ class Attention(Layer):
             output = output.masked_fill(~query_mask.bool().unsqueeze(-1), 0.0)
         return (output, weights) if return_attention_scores else output
 
-    def compute_mask(self, inputs, previous_mask=None):
+    def compute_mask(self, inputs, mask=None):
         """Return the query's mask."""
-        _check_list(self, inputs, previous_mask)
-        return None if previous_mask is None else previous_mask[0]
+        _check_list(self, inputs, mask)
+        return None if mask is None else mask[0]
 
     @property
     def _scores_are_dots(self):

@@ -45,6 +45,8 @@ class Bidirectional(Layer):
     with weights of their own names, where `nn.LSTM(bidirectional=True)` has one module for both.
     """
 
+    watches_mode = False
+
     def __init__(self, layer, merge_mode="concat", weights=None, backward_layer=None, **kwargs):
         super().__init__(**kwargs)
         for one in (layer, backward_layer):
@@ -56,9 +58,10 @@ class Bidirectional(Layer):
                 '{"sum", "mul", "ave", "concat", None}'
             )
         self.merge_mode = merge_mode
-        self.forward_layer = remade(layer, f"forward_{layer.name}")
+        name = layer.name.removeprefix("forward_")
+        self.forward_layer = remade(layer, f"forward_{name}")
         if backward_layer is None:
-            backward_layer = remade(layer, f"backward_{layer.name}", go_backwards=not layer.go_backwards)
+            backward_layer = remade(layer, f"backward_{name}", go_backwards=True)
         self.backward_layer = backward_layer
         self._check_pair()
         self.return_sequences = layer.return_sequences
@@ -89,8 +92,9 @@ class Bidirectional(Layer):
             mine, other = getattr(forward, name), getattr(backward, name)
             if mine != other:
                 raise ValueError(
-                    f"{describe(self)}: Forward layer and backward layer are expected to have the same value "
-                    f'for attribute "{name}", got "{mine}" for forward layer and "{other}" for backward layer'
+                    f"{describe(self)}: Forward layer and backward layer are expected to have the same "
+                    f'value for attribute "{name}", got "{mine}" for forward layer and "{other}" for '
+                    "backward layer"
                 )
 
     def get_config(self):
@@ -156,11 +160,7 @@ class Bidirectional(Layer):
             self._run_one(self.backward_layer, sequences, second, mask), self
         )
         if self.return_sequences:
-            late = self.backward_layer if self.backward_layer.go_backwards else self.forward_layer
-            if late is self.backward_layer:
-                backward = backward.flip(1)
-            else:
-                backward = backward.flip(1)
+            backward = backward.flip(1)
         if self.merge_mode is None:
             outputs = (forward, backward)
         else:

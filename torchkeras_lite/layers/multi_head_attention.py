@@ -167,4 +167,9 @@ def _sizes(layer, output_shape):
     if not output_shape and output_shape != 0:
         return None
     given = output_shape if isinstance(output_shape, (tuple, list)) else (output_shape,)
-    return tuple(positive_int(layer, "output_shape", size) for size in given)
+    if any(isinstance(size, bool) or not isinstance(size, int) or size <= 0 for size in given):
+        raise ValueError(
+            f"{describe(layer)}: Invalid `output_shape`: expected a positive integer or a tuple of them, "
+            f"got output_shape={output_shape!r}."
+        )
+    return tuple(given)

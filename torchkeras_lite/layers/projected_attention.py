@@ -123,50 +123,74 @@ class ProjectedAttention(Layer):
         mask = self._compute_attention_mask(
             queries, keys, query.device, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
         )
-        projected = self._query_dense(query), self._key_dense(key), self._value_dense(value)
+        causal = {}
+        if use_causal_mask and mask is None:
+            if type(self)._compute_attention is ProjectedAttention._compute_attention:
+                causal = {"use_causal_mask": True}  # the kernels need no mask for it
+            else:
+                mask = dot_product.causal_mask(*queries, *keys, query.device)
         output, weights = self._compute_attention(
-            *(self._axes.split(x) for x in projected),  # (batch, ..., heads, steps, dim)
+            self._query_dense(query),  # (batch, ..., heads, dim)
+            self._key_dense(key),
+            self._value_dense(value),
             mask,
             training,
             return_attention_scores,
-            use_causal_mask,
+            **causal,
         )
-        output = self._axes.join(output, queries)  # (batch, ..., heads, dim)
         if self.use_gate:
             output = output * self._gate_dense(query)
         output = self._output_dense(output)
-        if return_attention_scores:
-            return output, self._axes.join_scores(weights, queries, keys)
-        return output
+        return (output, weights) if return_attention_scores else output
 
     def _compute_attention(
-        self, query, key, value, mask=None, training=None, scores=False, use_causal_mask=False
+        self,
+        query,
+        key,
+        value,
+        attention_mask=None,
+        training=None,
+        return_attention_scores=False,
+        use_causal_mask=False,
     ):
-        """Return the averaged values and, where `scores` are asked for, the weights before dropout.
+        """Return the averaged values and, where asked for, the weights before dropout; for subclasses.
 
         With scores, dropout or further axes a query without a key to look at gets zeros. Otherwise all its
         weights are equal: this is what Keras computes.
+
+        Args:
+            query, key, value: What the projections returned, `(batch, ..., heads, dim)`.
+            attention_mask: Conjunction of all masks, `(batch, ..., heads, queries, keys)`; several attention
+                axes are one.
+            training: Whether to drop.
+            return_attention_scores: Whether the weights are wanted.
+            use_causal_mask: Whether query `i` sees the keys up to `i` only.
         """
-        if self.flash_attention and scores:
+        axes = self._axes
+        queries, keys = axes.sizes(query), axes.sizes(key)
+        query, key, value = axes.split(query), axes.split(key), axes.split(value)
+        if self.flash_attention and return_attention_scores:
             raise ValueError(
                 f"{describe(self)}: Returning attention scores is not supported when flash attention is "
                 "enabled. Make the layer without flash_attention=True."
             )
         dropout = self.dropout if training else 0.0
-        if scores or (dropout and (self.seed is not None or dropout == 1)):
-            if mask is None and use_causal_mask:
-                mask = dot_product.causal_mask(query.shape[-2], key.shape[-2], query.device)
+        by_hand = return_attention_scores or (dropout and (self.seed is not None or dropout == 1))
+        mask = attention_mask
+        if use_causal_mask and (by_hand or mask is not None):
+            mask = dot_product.both(mask, dot_product.causal_mask(*queries, *keys, query.device))
+        if by_hand:
             weights = dot_product.masked_weights(query, key, mask, self._score_scale)
             kept = dot_product.drop(weights, dropout, self._draws, self.seed) if dropout else weights
-            return dot_product.weighted_sum(kept, value), weights
-        causal = use_causal_mask and mask is None
+            output = axes.join(dot_product.weighted_sum(kept, value), queries)
+            return output, axes.join_scores(weights, queries, keys)
         try:
             output = dot_product.fused(
                 query,
                 key,
                 value,
                 mask,
-                causal=causal,
+                causal=use_causal_mask and mask is None,
                 scale=self._score_scale,
                 dropout=dropout,
                 flash=bool(self.flash_attention),
@@ -179,9 +203,9 @@ class ProjectedAttention(Layer):
                 f"{query.dtype} on {query.device}{'' if mask is None else ', masked'}: {error} Make the "
                 "layer without flash_attention=True: torch then takes the fastest kernel that can."
             ) from error
-        if mask is not None and (self.dropout or self._axes.rank != 3):
+        if mask is not None and (self.dropout or axes.rank != 3):
             output = output.masked_fill(~mask.any(-1, keepdim=True), 0.0)
-        return output, None
+        return axes.join(output, queries), None
 
     def _compute_attention_mask(
         self,
@@ -229,7 +253,7 @@ class ProjectedAttention(Layer):
         key_shape = value_shape if key_shape is None else key_shape
         if not len(query_shape) == len(value_shape) == len(key_shape) >= 3:
             raise ValueError(
-                f"{describe(self)}: query, value and key must have the same rank, of 3 at least, (batch, "
+                f"{describe(self)}: the ranks of query, value and key must be equal, and 3 at least, (batch, "
                 f"steps, features); got query_shape={query_shape}, value_shape={value_shape} and "
                 f"key_shape={key_shape}."
             )

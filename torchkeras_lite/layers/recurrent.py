@@ -55,6 +55,7 @@ class RNN(Layer):
     """
 
     cell_arguments = ()
+    watches_mode = False
 
     def __init__(
         self,
@@ -80,6 +81,8 @@ class RNN(Layer):
         self.zero_output_for_mask = zero_output_for_mask
         self.supports_masking = True
         self._num_state_buffers = 0
+        if isinstance(cell, RecurrentCell):  # other cells are called as layers, and tell it themselves
+            self.__dict__["_watches_mode"] = cell._watches_mode
 
     def get_config(self):
         """Return the constructor's arguments."""

@@ -41,7 +41,7 @@ class RecurrentCell(Layer):
         seed: Integer for draws of the cell's own that repeat; `None`: torch's global generator.
     """
 
-    gates = 1
+    watches_mode = False
 
     def __init__(
         self,
@@ -87,6 +87,7 @@ class RecurrentCell(Layer):
         self.output_size = self.units
         self._draws = draws(self, seed)
         self._masks = {}
+        self.__dict__["_watches_mode"] = bool(self.dropout or self.recurrent_dropout)
         self.__dict__["_weights"] = ()
 
     @property

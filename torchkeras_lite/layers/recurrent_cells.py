@@ -138,10 +138,10 @@ class LSTMCell(RecurrentCell):
         return self.activation in TANH and self.recurrent_activation in SIGMOID
 
     def run_kernel_holding(self, inputs, states, held):
-        """Run torch's kernel over `inputs`, with the cell state unchanged where `held` is true.
+        """Run torch's kernel over `inputs`, the cell state unchanged where `held` is true.
 
-        A further feature, 1 in these steps, opens the forget gates and closes the input gates: c is multiplied
-        by exactly 1. (The output h does change there.)
+        A further feature, 1 in these steps, opens the forget gates and closes the input gates: c is
+        multiplied by exactly 1. (The output h does change there.)
 
         Args:
             inputs: `(batch, steps, features)`.

@@ -26,6 +26,8 @@ class StackedRNNCells(Layer):
     Source: Keras 3 `keras.layers.StackedRNNCells`.
     """
 
+    watches_mode = False
+
     def __init__(self, cells, **kwargs):
         super().__init__(**kwargs)
         for cell in cells:

@@ -45,6 +45,8 @@ class TimeDistributed(Wrapper):
     Source: Keras 3 `keras.layers.TimeDistributed`.
     """
 
+    watches_mode = False
+
     def __init__(self, layer, **kwargs):
         if not isinstance(layer, Layer):
             raise ValueError(
@@ -53,6 +55,7 @@ class TimeDistributed(Wrapper):
             )
         super().__init__(layer, **kwargs)
         self.supports_masking = True
+        self.__dict__["_watches_mode"] = any(one._watches_mode for one in collecting.all_layers(layer))
 
     def build(self, input_shape):
         """Build the layer inside for one step."""
@@ -64,8 +67,8 @@ class TimeDistributed(Wrapper):
     def _step_shape(self, input_shape):
         if not isinstance(input_shape, (tuple, list)) or len(input_shape) < 3 or _is_nested(input_shape):
             raise ValueError(
-                f"{describe(self)}: `TimeDistributed` Layer should be passed an `input_shape` with at least 3 "
-                f"dimensions, received: {input_shape}. Pass one tensor (batch, steps, ...)."
+                f"{describe(self)}: `TimeDistributed` Layer should be passed an `input_shape` with at least "
+                f"3 dimensions, received: {input_shape}. Pass one tensor (batch, steps, ...)."
             )
         return (input_shape[0], *input_shape[2:])
 
@@ -120,7 +123,7 @@ class TimeDistributed(Wrapper):
 
 
 def _rows_are_independent(layer, training):
-    """Whether the output of `layer` for a row depends on that row alone, and nothing is kept from the call."""
+    """Whether the output of `layer` for a row depends on that row alone, and no call on the one before."""
     if layer.activity_regularizer is not None or not type(layer).__module__.startswith(_OWN):
         return False
     if isinstance(layer, BatchNormalization):
@@ -150,7 +153,7 @@ _BY_ROWS = frozenset(
     Cropping3D UpSampling1D UpSampling2D UpSampling3D LayerNormalization RMSNormalization UnitNormalization
     GroupNormalization Add Subtract Multiply Average Maximum Minimum Concatenate Dot Bidirectional
     SimpleRNNCell LSTMCell GRUCell StackedRNNCells
-    """.split()
+    """.split()  # noqa: SIM905
 )
 
 

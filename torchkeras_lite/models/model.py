@@ -37,6 +37,7 @@ class Model(Trainer, Layer):
 
     watches_mode = False
     clears_losses = True
+    computes_itself = False
 
     def __new__(cls, *args, **kwargs):
         """Return a `Functional` where `Model` itself is given inputs and outputs."""

@@ -407,14 +407,15 @@ class Trainer:
     @property
     def is_built(self):
         """Whether the weights of the model and of all layers in it exist."""
-        return (self.built and self._called) or self._recording is not None
+        if self._recording is not None or (self.built and self._called):
+            return True
+        inner = collecting.all_layers(self)[1:]
+        return bool(inner) and all(layer.built for layer in inner)
 
     @property
     def compute_torch_dtype(self):
         """Torch dtype that floating-point data is given in."""
-        return (
-            self._compute if self.dtype_policy.compute_dtype not in ("float16", "bfloat16") else torch.float32
-        )
+        return self._compute
 
     @property
     def data_device(self):
