@@ -127,10 +127,3 @@ def test_masks_that_come_out():
             mine = layers.LSTM(4, **args).compute_mask(None, mask)
             his = keras.layers.LSTM(4, **args).compute_mask(None, mask)
             assert mine is his or all(a is b for a, b in zip(mine, his, strict=True))
-
-
-def test_stateful_layers_with_masks(rng):
-    args = {"stateful": True, "return_sequences": True}
-    ours, theirs = layers.LSTM(5, **args), keras.layers.LSTM(5, **args)
-    for mask in ("holes", "right", "empty row"):
-        assert_layer_matches(ours, theirs, rng.normal(size=(4, 6, 3)), mask=torch.as_tensor(MASKS[mask]))

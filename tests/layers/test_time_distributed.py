@@ -26,7 +26,7 @@ def test_layers_inside_match_keras(name, args, step, rng):
     theirs = keras.layers.TimeDistributed(getattr(keras.layers, name)(**args), name="same")
     shape = (2, 6, *step)
     assert ours.compute_output_shape((None, None, *step)) == theirs.compute_output_shape((None, None, *step))
-    assert_layer_matches(ours, theirs, rng.normal(size=shape))
+    assert_layer_matches(ours, theirs, rng.normal(size=shape), training=False)
     assert [w.path.split("/")[-1] for w in ours.weights] == [w.path.split("/")[-1] for w in theirs.weights]
     assert ours.supports_masking
 
@@ -85,8 +85,9 @@ def test_models_of_frames(rng):
 
     ours, theirs = make(models, layers), make(keras, keras.layers)
     x = rng.normal(size=(2, 3, 6, 6, 2))
-    assert_layer_matches(ours, theirs, x)
-    assert ours.steps_are_independent(False) and not ours.steps_are_independent(True)
+    assert_layer_matches(ours, theirs, x, training=False)
+    assert ours.steps_are_independent(False)
+    assert not ours.steps_are_independent(True)
     symbol = ours(layers.Input((None, 6, 6, 2)))
     assert symbol.shape == (None, None, 48)
 

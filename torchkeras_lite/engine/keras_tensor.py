@@ -268,6 +268,11 @@ class KerasTensor:
 
     def __getattr__(self, name):
         attribute = None if name.startswith("_") else getattr(torch.Tensor, name, None)
+        if attribute is not None and name.endswith("_"):
+            raise AttributeError(
+                f"`{name}` changes a tensor in place, and a symbolic tensor stands for the user's data. Use "
+                f"`{name.rstrip('_')}`."
+            )
         if attribute is None:
             raise AttributeError(f"'KerasTensor' object has no attribute '{name}'")
         if not callable(attribute):

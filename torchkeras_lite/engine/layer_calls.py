@@ -417,7 +417,8 @@ class LayerCalls(LayerState):
             shape = self.compute_output_shape(first, **rest)
             return _specs_from_shapes(shape, self.compute_dtype)
         try:
-            return shapes.infer(self, args, kwargs, lambda leaf: isinstance(leaf, KerasTensor))
+            specs = shapes.infer(self, args, kwargs, lambda leaf: isinstance(leaf, KerasTensor))
+            return nested.map_structure(self._as_computed, specs)
         except Exception as error:
             found = [(t.shape, t.dtype) for t in nested.flatten((args, kwargs)) if isinstance(t, KerasTensor)]
             if describe(self) in str(error) and type(error) in (TypeError, ValueError):
@@ -425,6 +426,13 @@ class LayerCalls(LayerState):
             kind = type(error) if type(error) in (TypeError, ValueError) else ValueError
             inputs = ", ".join(f"{shape} {dtype}" for shape, dtype in found)
             raise kind(f"{describe(self)} cannot be called on inputs of shape {inputs}: {error}") from error
+
+    def _as_computed(self, spec):
+        """Return the spec of an output under a mixed policy: autocasting does nothing on the meta device."""
+        mixed = self.computes_itself and self.dtype_policy.name.startswith("mixed_")
+        if mixed and isinstance(spec, TensorSpec) and spec.dtype == "float32":
+            return TensorSpec(spec.shape, self.compute_dtype)
+        return spec
 
     def _infer_from_shapes(self, args, kwargs):
         dtype = self.compute_dtype
@@ -437,6 +445,7 @@ class LayerCalls(LayerState):
         kwargs = {
             (signature.first if k == "input_shape" else k.removesuffix("_shape")): stand_in(v)
             for k, v in kwargs.items()
+            if v is not None
         }
         layer = self
         if not self.built:

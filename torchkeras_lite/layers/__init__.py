@@ -21,7 +21,9 @@ from torchkeras_lite.layers.adaptive_pooling import (
     AdaptiveMaxPooling2D,
     AdaptiveMaxPooling3D,
 )
+from torchkeras_lite.layers.attention import AdditiveAttention, Attention
 from torchkeras_lite.layers.batch_normalization import BatchNormalization
+from torchkeras_lite.layers.bidirectional import Bidirectional
 from torchkeras_lite.layers.convolution import (
     Conv1D,
     Conv2D,
@@ -50,6 +52,8 @@ from torchkeras_lite.layers.global_pooling import (
     GlobalMaxPooling3D,
 )
 from torchkeras_lite.layers.group_normalization import GroupNormalization
+from torchkeras_lite.layers.grouped_query_attention import GroupQueryAttention
+from torchkeras_lite.layers.gru import GRU
 from torchkeras_lite.layers.input_layer import Input, InputLayer
 from torchkeras_lite.layers.joining import (
     Concatenate,
@@ -62,6 +66,7 @@ from torchkeras_lite.layers.layer_normalization import (
     RMSNormalization,
     UnitNormalization,
 )
+from torchkeras_lite.layers.lstm import LSTM
 from torchkeras_lite.layers.merging import (
     Add,
     Average,
@@ -76,6 +81,7 @@ from torchkeras_lite.layers.merging import (
     multiply,
     subtract,
 )
+from torchkeras_lite.layers.multi_head_attention import MultiHeadAttention
 from torchkeras_lite.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -83,6 +89,12 @@ from torchkeras_lite.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
     MaxPooling3D,
+)
+from torchkeras_lite.layers.recurrent import RNN
+from torchkeras_lite.layers.recurrent_cells import (
+    GRUCell,
+    LSTMCell,
+    SimpleRNNCell,
 )
 from torchkeras_lite.layers.regularization import (
     ActivityRegularization,
@@ -113,6 +125,9 @@ from torchkeras_lite.layers.resizing import (
     ZeroPadding3D,
 )
 from torchkeras_lite.layers.separable_convolution import SeparableConv1D, SeparableConv2D
+from torchkeras_lite.layers.simple_rnn import SimpleRNN
+from torchkeras_lite.layers.stacked_cells import StackedRNNCells
+from torchkeras_lite.layers.time_distributed import TimeDistributed
 from torchkeras_lite.layers.wrapper import TorchModuleWrapper, Wrapper
 
 # Keras's other names.
@@ -139,6 +154,9 @@ SeparableConvolution2D = SeparableConv2D
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "AdaptiveAveragePooling1D",
@@ -148,7 +166,9 @@ __all__ = [
     "AdaptiveMaxPooling2D",
     "AdaptiveMaxPooling3D",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -157,6 +177,7 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "Bidirectional",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -181,6 +202,7 @@ __all__ = [
     "EinsumDense",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
@@ -196,10 +218,12 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "GroupQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
+    "LSTMCell",
     "Lambda",
     "Layer",
     "LayerNormalization",
@@ -213,6 +237,7 @@ __all__ = [
     "MaxPooling3D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "PReLU",
     "Permute",
@@ -225,11 +250,15 @@ __all__ = [
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "StackedRNNCells",
     "Subtract",
+    "TimeDistributed",
     "TorchModuleWrapper",
     "UnitNormalization",
     "UpSampling1D",

@@ -22,7 +22,8 @@ class GRU(KernelRNN):
         activity_regularizer: Penalty on the outputs.
         kernel_constraint, recurrent_constraint, bias_constraint: Projections of the weights after updates.
         dropout: Fraction of the inputs set to 0 in training, the same ones in every step of a sequence.
-        recurrent_dropout: Fraction of the state set to 0 in training where it enters a step, likewise.
+        recurrent_dropout: Fraction of the state set to 0 in training where it enters a step, likewise. With
+            it, or with `implementation=1` as in Keras, each gate loses other ones.
         seed: Integer for draws of the layer's own that repeat.
         return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask: See `RNN`.
         reset_after: Whether the reset gate acts after the product with the recurrent kernel, as in cuDNN and

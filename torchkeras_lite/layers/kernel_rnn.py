@@ -17,7 +17,8 @@ class KernelRNN(RNN):
     """
 
     def __init__(self, cell, use_cudnn="auto", **kwargs):
-        kwargs.pop("implementation", None)  # of older scripts: it chose between two ways of one result
+        if "implementation" in kwargs and len(self.cell_class.gates) > 1:
+            cell = {**cell, "implementation": kwargs.pop("implementation")}
         shared = {key: kwargs[key] for key in ("dtype", "trainable") if key in kwargs}
         super().__init__(self.cell_class(**cell, **shared, name=self.cell_name), **kwargs)
         self.input_spec = InputSpec(ndim=3)

@@ -23,7 +23,8 @@ class LSTM(KernelRNN):
         activity_regularizer: Penalty on the outputs.
         kernel_constraint, recurrent_constraint, bias_constraint: Projections of the weights after updates.
         dropout: Fraction of the inputs set to 0 in training, the same ones in every step of a sequence.
-        recurrent_dropout: Fraction of the state set to 0 in training where it enters a step, likewise.
+        recurrent_dropout: Fraction of the state set to 0 in training where it enters a step, likewise. With
+            it, or with `implementation=1` as in Keras, each gate loses other ones.
         seed: Integer for draws of the layer's own that repeat.
         return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask: See `RNN`.
         use_cudnn: `False` runs step by step, `True` refuses arguments that torch's kernel cannot honour.

@@ -37,11 +37,13 @@ class RecurrentCell(Layer):
         kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights.
         kernel_constraint, recurrent_constraint, bias_constraint: Projections of the weights after updates.
         dropout: Fraction of the inputs set to 0 in training, the same ones in every step of a sequence.
-        recurrent_dropout: Fraction of the state set to 0 in training where it enters a step, likewise.
+        recurrent_dropout: Fraction of the state set to 0 in training where it enters a step, likewise. With
+            it, or with `implementation=1` as in Keras, each gate of an LSTM or GRU loses other ones.
         seed: Integer for draws of the cell's own that repeat; `None`: torch's global generator.
     """
 
     watches_mode = False
+    gates = (0,)  # for each of torch's gates, in torch's order, its place in Keras's
 
     def __init__(
         self,
@@ -62,7 +64,7 @@ class RecurrentCell(Layer):
         seed=None,
         **kwargs,
     ):
-        kwargs.pop("implementation", None)
+        implementation = kwargs.pop("implementation", 2) if len(self.gates) > 1 else 2
         super().__init__(**kwargs)
         self.units = positive_int(self, "units", units)
         self.activation = activations.get(activation)
@@ -82,6 +84,7 @@ class RecurrentCell(Layer):
         self.bias_constraint = constraints.get(bias_constraint)
         self.dropout = min(1.0, max(0.0, dropout))
         self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
+        self.implementation = 1 if self.recurrent_dropout else implementation
         self.seed = seed
         self.state_size = self.units
         self.output_size = self.units
@@ -126,10 +129,11 @@ class RecurrentCell(Layer):
         if not torch.compiler.is_dynamo_compiling():
             weights = tuple(self._modules[self.kernel_name]._parameters.values())
             kept = self._weights
-            if not kept or any(a is not b for a, b in zip(weights, kept, strict=True)):
-                if all(isinstance(weight, nn.Parameter) and not weight.is_meta for weight in weights):
-                    self.__dict__["_weights"] = weights
-                return self.split_biases(weights)
+            stale = not kept or any(a is not b for a, b in zip(weights, kept, strict=True))
+            own = all(isinstance(weight, nn.Parameter) and not weight.is_meta for weight in weights)
+            if stale and own and not torch.compiler.is_compiling():  # exporting, others stand for them
+                self.__dict__["_weights"] = weights
+            return self.split_biases(weights)
         # torch.compile refuses to touch an `nn.LSTM`, but compiles its function.
         return self.split_biases(self._weights)
 
@@ -143,8 +147,12 @@ class RecurrentCell(Layer):
         Returns:
             Outputs of all steps; list of final states.
         """
-        if torch.compiler.is_dynamo_compiling() or self.compute_dtype != self.variable_dtype:
-            return self.run_function(inputs, states, self.current_weights())
+        values = inputs if isinstance(inputs, torch.Tensor) else inputs.data
+        kernel, *rest = self.current_weights()
+        used = self.kernel_for(values)
+        mixed = self.compute_dtype != self.variable_dtype
+        if torch.compiler.is_dynamo_compiling() or mixed or used is not kernel:
+            return self.run_function(inputs, states, (used, *rest))
         outputs, final = self._modules[self.kernel_name](inputs, _stacked(states))
         return outputs, _unstacked(final)
 
@@ -152,6 +160,10 @@ class RecurrentCell(Layer):
         """Run torch's kernel with these weights, cast to the dtype of the inputs; see `run_kernel`."""
         values = inputs if isinstance(inputs, torch.Tensor) else inputs.data
         weights = [w.to(values.dtype) for w in weights if w is not None]
+        if values.is_cuda:  # one block of memory, as cuDNN wants them
+            block = torch.cat([weight.flatten() for weight in weights])
+            parts = block.split([weight.numel() for weight in weights])
+            weights = [part.view_as(weight) for part, weight in zip(parts, weights, strict=True)]
         rest = (weights, self.use_bias, 1, 0.0, False, False)
         with torch.autocast(values.device.type, enabled=False):
             if values is inputs:
@@ -164,15 +176,27 @@ class RecurrentCell(Layer):
 
     # ---------------------------------------------------------------- one step
 
+    def kernel_for(self, inputs):
+        """Return the input weight, in torch's layout, for inputs as `drop_inputs` returned them."""
+        kernel = self.current_weights()[0]
+        if inputs.shape[-1] == kernel.shape[1]:
+            return kernel
+        return torch.block_diag(*kernel.chunk(len(self.gates)))
+
     def project(self, inputs):
         """Return what the inputs of one step, or of all steps, contribute to the gates."""
-        weight, _, bias, _ = self.current_weights()
-        return F.linear(inputs, weight, bias)
+        return F.linear(inputs, self.kernel_for(inputs), self.current_weights()[2])
 
-    def recur(self, state):
+    def recur(self, state, training):
         """Return what the state contributes to the gates."""
         _, weight, _, bias = self.current_weights()
-        return F.linear(state, weight, bias)
+        masks = self.state_masks(state, training)
+        if masks is None:
+            return F.linear(state, weight, bias)
+        dropped = torch.stack([state * mask for mask in masks])  # (gates, batch, units)
+        product = torch.matmul(dropped, weight.unflatten(0, (len(masks), -1)).mT)
+        product = product.transpose(0, 1).flatten(1)  # (batch, gates * units)
+        return product if bias is None else product + bias
 
     def step(self, projected, states, training):
         """Return the new states, the output first.
@@ -202,24 +226,32 @@ class RecurrentCell(Layer):
     # ---------------------------------------------------------------- dropout
 
     def drop_inputs(self, inputs, training):
-        """Set features to 0, in training: the same ones in all steps of `(batch, [steps,] features)`."""
+        """Set features of `(batch, [steps,] features)` to 0, in training: the same ones in all steps.
+
+        Where each gate loses other features, the gates' inputs are returned side by side; see `kernel_for`.
+        """
         if not training or not self.dropout:
             return inputs
-        mask = self.get_dropout_mask(inputs if inputs.ndim == 2 else inputs[:, 0])
-        return inputs * (mask if inputs.ndim == 2 else mask.unsqueeze(1))
+        masks = self._in_order(self.get_dropout_mask(inputs if inputs.ndim == 2 else inputs[:, 0]))
+        if inputs.ndim == 3:
+            masks = [mask.unsqueeze(1) for mask in masks]
+        return torch.cat([inputs * mask for mask in masks], -1)
 
-    def drop_state(self, state, training):
-        """Set parts of a state to 0, in training."""
+    def state_masks(self, state, training):
+        """Return the factors of the state for each of torch's gates, in training; `None` without dropout."""
         if not training or not self.recurrent_dropout:
-            return state
-        return state * self.get_recurrent_dropout_mask(state)
+            return None
+        return self._in_order(self.get_recurrent_dropout_mask(state))
+
+    def _in_order(self, masks):
+        return [masks[place] for place in self.gates] if isinstance(masks, list) else [masks]
 
     def get_dropout_mask(self, step_input):
-        """Return the factors of the inputs, drawn once until `reset_dropout_mask`."""
+        """Return the factors of the inputs, drawn once until `reset_dropout_mask`; with several, a list."""
         return self._mask("inputs", step_input, self.dropout)
 
     def get_recurrent_dropout_mask(self, step_input):
-        """Return the factors of the state, drawn once until `reset_recurrent_dropout_mask`."""
+        """Return the factors of the state, drawn once until `reset_recurrent_dropout_mask`; likewise."""
         return self._mask("state", step_input, self.recurrent_dropout)
 
     def reset_dropout_mask(self):
@@ -232,10 +264,12 @@ class RecurrentCell(Layer):
 
     def _mask(self, key, like, rate):
         if rate == 0:
-            return torch.ones_like(like)
+            return None
         if key not in self._masks:
-            kept = self._draws.keep(like, like.shape, rate)
-            self._masks[key] = kept / (1.0 - rate) if rate < 1 else kept
+            scale = 1.0 - rate if rate < 1 else 1.0
+            count = len(self.gates) if self.implementation == 1 else 1
+            masks = [self._draws.keep(like, like.shape, rate) / scale for _ in range(count)]
+            self._masks[key] = masks if len(masks) > 1 else masks[0]
         return self._masks[key]
 
 

@@ -53,7 +53,7 @@ class SimpleRNNCell(RecurrentCell):
 
     def step(self, projected, states, training):
         """Return the new state."""
-        return [self.activation(projected + self.recur(self.drop_state(states[0], training)))]
+        return [self.activation(projected + self.recur(states[0], training))]
 
 
 class LSTMCell(RecurrentCell):
@@ -80,6 +80,7 @@ class LSTMCell(RecurrentCell):
     torch's second one stays 0, is not trained and not counted.
     """
 
+    gates = (0, 1, 2, 3)
     kernel_name = "lstm"
     kernel_function = staticmethod(torch.lstm)
     make_kernel = LSTMKernel
@@ -151,8 +152,9 @@ class LSTMCell(RecurrentCell):
         Returns:
             Outputs of all steps; list of final states.
         """
+        _, *rest = self.current_weights()
+        kernel = self.kernel_for(inputs)
         inputs = torch.cat((inputs, held.unsqueeze(-1).to(inputs.dtype)), -1)
-        kernel, *rest = self.current_weights()
         shut = kernel.new_full((self.units, 1), SHUT)
         column = torch.cat((shut, -shut, torch.zeros_like(shut), torch.zeros_like(shut)))
         return self.run_function(inputs, states, (torch.cat((kernel, column), 1), *rest))
@@ -160,7 +162,7 @@ class LSTMCell(RecurrentCell):
     def step(self, projected, states, training):
         """Return the new output and cell state."""
         h, c = states
-        i, f, g, o = (projected + self.recur(self.drop_state(h, training))).chunk(4, -1)
+        i, f, g, o = (projected + self.recur(h, training)).chunk(4, -1)
         gate = self.recurrent_activation
         c = gate(f) * c + gate(i) * self.activation(g)
         return [gate(o) * self.activation(c), c]
@@ -209,6 +211,7 @@ class GRUCell(RecurrentCell):
     of the gates (torch: reset, update, candidate); both biases are one weight.
     """
 
+    gates = (1, 0, 2)
     kernel_name = "gru"
     kernel_function = staticmethod(torch.gru)
 
@@ -279,16 +282,16 @@ class GRUCell(RecurrentCell):
 
     def step(self, projected, states, training):
         """Return the new state."""
-        h = self.drop_state(states[0], training)
+        h = states[0]
         gate = self.recurrent_activation
         xr, xz, xn = projected.chunk(3, -1)
         if self.reset_after:
-            hr, hz, hn = self.recur(h).chunk(3, -1)
+            hr, hz, hn = self.recur(h, training).chunk(3, -1)
             r, z = gate(xr + hr), gate(xz + hz)
             n = self.activation(xn + r * hn)
         else:
-            gates, candidate = self.current_weights()[1].split((2 * self.units, self.units))
-            hr, hz = F.linear(h, gates).chunk(2, -1)
-            r, z = gate(xr + hr), gate(xz + hz)
-            n = self.activation(xn + F.linear(r * h, candidate))
+            hr, hz, hn = self.state_masks(h, training) or (1.0, 1.0, 1.0)
+            wr, wz, wn = self.current_weights()[1].chunk(3)
+            r, z = gate(xr + F.linear(h * hr, wr)), gate(xz + F.linear(h * hz, wz))
+            n = self.activation(xn + F.linear(r * h * hn, wn))
         return [z * h + (1.0 - z) * n]

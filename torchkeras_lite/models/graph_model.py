@@ -131,7 +131,7 @@ def _register(model, recording, keys):
         _input_ndims=[t.ndim for t in inputs],
         _input_dtypes=[dtypes.torch_dtype(t.dtype) for t in inputs],
     )
-    model.input_spec = input_spec(recording.inputs)
+    model.input_spec = input_spec(recording.inputs) if model.fixes_shapes else None
     model.built = True
     model._finish_first_call()
 

@@ -38,6 +38,7 @@ class Model(Trainer, Layer):
     watches_mode = False
     clears_losses = True
     computes_itself = False
+    fixes_shapes = True  # whether inputs must have the shapes of the graph's inputs
 
     def __new__(cls, *args, **kwargs):
         """Return a `Functional` where `Model` itself is given inputs and outputs."""

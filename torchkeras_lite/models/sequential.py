@@ -162,11 +162,9 @@ class Sequential(Model):
         names = graph_model.unique_module_names(self._stack)
         for module, name in zip(self._stack, names, strict=True):
             x = module(x) if isinstance(module, Layer) else record_module(module, (x,), {}, name)
+        # Built by its first data, it fixes no more than the layers themselves do.
+        self.__dict__["fixes_shapes"] = self._input_layer is not None
         graph_model.install(self, inputs, x)
-        if (
-            self._input_layer is None
-        ):  # built by its first data, which fixes no more than the layers themselves do
-            self.input_spec = None
         naming.unique_name("functional")  # Keras makes a Functional here, which counts in later names
 
     def _build_for(self, args, kwargs):
