@@ -77,7 +77,10 @@ def _fill_the_rest(layer, device):
         for tensors in (module._parameters, module._buffers):
             for name, tensor in tensors.items():
                 if tensor is not None and tensor.is_meta and device.type != "meta":
-                    values = torch.zeros(tensor.shape, dtype=tensor.dtype, device=device)
+                    # Modules are made in torch's default dtype, whatever the layer's is.
+                    floats = tensor.is_floating_point()
+                    dtype = dtypes.torch_dtype(layer.variable_dtype) if floats else tensor.dtype
+                    values = torch.zeros(tensor.shape, dtype=dtype, device=device)
                     _store(module, name, values, False)
 
 

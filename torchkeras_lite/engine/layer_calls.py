@@ -35,9 +35,8 @@ class LayerCalls(LayerState):
     clears_losses = False
     computes_itself = True  # a model only has its layers compute, which have policies of their own
     casts_integers = False
-    creates_masks = (
-        True  # of a class with its own `compute_mask`: whether it makes masks where there was none
-    )
+    # Of a class with its own `compute_mask`: whether it makes masks where there was none.
+    creates_masks = True
 
     def compute_mask(self, inputs, previous_mask):
         """Return the mask of the outputs; by default the one of the inputs."""

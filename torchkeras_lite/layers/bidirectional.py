@@ -45,6 +45,8 @@ class Bidirectional(Layer):
     with weights of their own names, where `nn.LSTM(bidirectional=True)` has one module for both.
     """
 
+    creates_masks = False
+
     watches_mode = False
 
     def __init__(self, layer, merge_mode="concat", weights=None, backward_layer=None, **kwargs):

@@ -54,6 +54,8 @@ class RNN(Layer):
     as in tf.keras.
     """
 
+    creates_masks = False
+
     cell_arguments = ()
     watches_mode = False
 

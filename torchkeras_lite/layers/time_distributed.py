@@ -45,6 +45,8 @@ class TimeDistributed(Wrapper):
     Source: Keras 3 `keras.layers.TimeDistributed`.
     """
 
+    creates_masks = False
+
     watches_mode = False
 
     def __init__(self, layer, **kwargs):
