@@ -40,7 +40,8 @@ def flatten_with_path(structure, path=()):
     return [pair for key, part in parts for pair in flatten_with_path(part, (*path, key))]
 
 
-def _like(template, parts):
+def like(template, parts):
+    """Return `parts`, a list, in the kind of list or tuple that `template` is."""
     if isinstance(template, tuple) and hasattr(template, "_fields"):
         return type(template)(*parts)
     if hasattr(template, "n_sequence_fields"):  # torch.return_types, as `torch.max(x, dim)` gives
@@ -64,7 +65,7 @@ def map_structure(function, *structures):
             raise ValueError(
                 f"Structures differ: lengths {[len(s) for s in structures]}. Pass structures of one form."
             )
-        return _like(first, [map_structure(function, *parts) for parts in zip(*structures, strict=True)])
+        return like(first, [map_structure(function, *parts) for parts in zip(*structures, strict=True)])
     return function(*structures)
 
 

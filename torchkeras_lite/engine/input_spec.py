@@ -128,7 +128,8 @@ def check_inputs(layer, spec, inputs):
             both sides.
     """
     specs = nested.flatten(spec)
-    if isinstance(inputs, dict) and all(s.name is not None for s in specs):
+    flat = isinstance(inputs, dict) and not any(map(nested.is_nested, inputs.values()))
+    if flat and all(s.name is not None for s in specs):
         tensors = [inputs.get(s.name) for s in specs]
     else:
         tensors = nested.flatten(inputs)

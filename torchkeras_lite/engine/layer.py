@@ -48,6 +48,11 @@ class LayerMeta(ABCMeta):
         tracking.share_mode(layer)
         return layer
 
+    def __setattr__(cls, name, value):
+        super().__setattr__(name, value)
+        if name == "call" and "_call_signature" in vars(cls):  # a `call` put into a finished class
+            cls._follow_call()
+
 
 def _finishing(build):
     """Wrap a class's `build`: right device and names, declared weights made, everything recorded, once."""
@@ -183,18 +188,23 @@ class Layer(LayerCalls, metaclass=LayerMeta):
                 f"{suggestion(unknown, known)}"
             )
 
+    @classmethod
+    def _follow_call(cls):
+        """Let `forward` and what is known of the arguments follow the class's `call`."""
+        cls._call_signature = CallSignature(cls.call)
+        if getattr(cls.forward, "__wrapped__", cls.forward) is not cls.call:
+            cls.forward = _with_mode(cls.call) if cls._call_signature.has_training else cls.call
+
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
             cls.build = _finishing(cls.__dict__["build"])
         if "forward" in cls.__dict__ and "call" not in cls.__dict__:  # written the torch way
             cls.call = cls.__dict__["forward"]
+        if "forward" in cls.__dict__:
             cls._call_signature = CallSignature(cls.call)
-        elif "forward" in cls.__dict__:
-            cls._call_signature = CallSignature(cls.call)
-        elif getattr(cls.forward, "__wrapped__", cls.forward) is not cls.call:
-            cls._call_signature = CallSignature(cls.call)
-            cls.forward = _with_mode(cls.call) if cls._call_signature.has_training else cls.call
+        else:
+            cls._follow_call()
         cls.keeps_arguments = (
             cls.keeps_arguments and auto_config.configured_class(cls, "get_config", Layer) is not Layer
         )

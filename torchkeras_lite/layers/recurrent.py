@@ -56,7 +56,7 @@ class RNN(Layer):
 
     creates_masks = False
 
-    cell_arguments = ()
+    cell_arguments: tuple[str, ...] = ()
     watches_mode = False
 
     def __init__(

@@ -43,7 +43,7 @@ class RecurrentCell(Layer):
     """
 
     watches_mode = False
-    gates = (0,)  # for each of torch's gates, in torch's order, its place in Keras's
+    gates: tuple[int, ...] = (0,)  # for each of torch's gates, in torch's order, its place in Keras's
 
     def __init__(
         self,

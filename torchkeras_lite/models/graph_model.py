@@ -163,6 +163,8 @@ def match_inputs(model, inputs):
     """
     recorded = model._recording.inputs
     wanted = nested.flatten(recorded)
+    if nested.is_nested(recorded) and nested.same_structure(recorded, inputs):
+        return nested.flatten(inputs)
     if isinstance(inputs, dict):
         names = list(recorded) if isinstance(recorded, dict) else [t.name for t in wanted]
         ordered = sorted(names) if isinstance(recorded, dict) else names

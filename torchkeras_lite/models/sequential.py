@@ -170,6 +170,9 @@ class Sequential(Model):
     def _build_for(self, args, kwargs):
         if self._recording is None:
             inputs = args[0] if args else next(iter(kwargs.values()))
+            if isinstance(inputs, (list, tuple, dict)):  # no graph is made for several inputs
+                self.built = True
+                return
             if isinstance(inputs, torch.Tensor):
                 self.__dict__["_first_dtype"] = str(inputs.dtype).removeprefix("torch.")
             elif isinstance(inputs, KerasTensor):
@@ -178,7 +181,11 @@ class Sequential(Model):
 
     def call(self, inputs, training=None, mask=None):
         """Compute the layers one after the other."""
-        return graph_model.run(self, inputs)
+        if self._recording is not None:
+            return graph_model.run(self, inputs)
+        for module in self._stack:
+            inputs = module(inputs)
+        return inputs
 
     @property
     def layers(self):

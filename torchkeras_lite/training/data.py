@@ -79,7 +79,7 @@ def map_arrays(function, structure):
         return function(structure)
     if isinstance(structure, dict):
         return {key: map_arrays(function, value) for key, value in structure.items()}
-    return type(structure)(map_arrays(function, value) for value in structure)
+    return nested.like(structure, [map_arrays(function, value) for value in structure])
 
 
 def to_tensor(array, dtype):
