@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tqdm import tqdm
 
+from torchkeras_lite.base import switches
 from torchkeras_lite.callbacks import (
     CallbackList,
     LambdaCallback,
@@ -292,3 +293,16 @@ def test_rate(seconds, text):
 )
 def test_value(value, text):
     assert format_value(value) == text
+
+
+def test_without_interactive_logging_lines_are_logged(capsys, caplog):
+    switches.disable_interactive_logging()
+    try:
+        with caplog.at_level("INFO", logger="torchkeras_lite"):
+            bar = Progbar(2)
+            bar.update(1, [("loss", 0.5)])
+            bar.update(2, [("loss", 0.5)], finalize=True)
+    finally:
+        switches.enable_interactive_logging()
+    assert capsys.readouterr().out == ""
+    assert "loss: 0.5000" in caplog.text

@@ -34,16 +34,6 @@ def positive_int(owner, argument, value):
     return number
 
 
-def non_negative_int(owner, argument, value):
-    """Return `value` as an int, which must be 0 or more."""
-    number = _as_int(value)
-    if number is None or number < 0:
-        raise ValueError(
-            f"{describe(owner)}: `{argument}` must be an integer of 0 or more, got {argument}={value!r}."
-        )
-    return number
-
-
 def int_tuple(owner, argument, value, length, *, allow_zero=False):
     """Return `value`, an int or a sequence of `length` ints, as a tuple of `length` ints."""
     number = _as_int(value)

@@ -1,7 +1,4 @@
-"""Process-wide settings, under Keras's names: `floatx`, `epsilon`, `image_data_format`, `KERAS_HOME`."""
-
-import os
-from pathlib import Path
+"""Process-wide settings, under Keras's names: `floatx`, `epsilon`, `image_data_format`."""
 
 from torchkeras_lite.base.checks import one_of
 
@@ -48,8 +45,3 @@ def standardize_data_format(data_format, owner="set_image_data_format"):
 def backend():
     """Return `"torch"`: there is one backend here."""
     return "torch"
-
-
-def keras_home():
-    """Return the folder of downloads and settings: `KERAS_HOME`, else `~/.keras`."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")

@@ -1,5 +1,6 @@
 """Progress bars in Keras's look, drawn with tqdm."""
 
+import logging
 import math
 import os
 import sys
@@ -8,6 +9,8 @@ import time
 import numpy as np
 from tqdm.std import tqdm
 from tqdm.utils import disp_trim
+
+from torchkeras_lite.base.switches import is_interactive_logging_enabled
 
 BOLD, GREEN, GREY, PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
 
@@ -53,13 +56,18 @@ def columns_of(stream):
 
 
 def announce(message):
-    """Print a line without cutting through bars that are drawn."""
+    """Print a line without cutting through bars that are drawn; log it where interactive logging is off."""
+    if not is_interactive_logging_enabled():
+        logging.getLogger("torchkeras_lite").info(message)
+        return
     tqdm.write(message, file=sys.stdout)
     sys.stdout.flush()
 
 
 def is_live(stream):
     """Whether what is written to `stream` can be drawn over: a terminal or a notebook."""
+    if not is_interactive_logging_enabled():
+        return False
     isatty = getattr(stream, "isatty", None)
     return bool(isatty and isatty()) or "ipykernel" in sys.modules or "PYCHARM_HOSTED" in os.environ
 

@@ -2,13 +2,12 @@
 
 import contextlib
 import operator
-import os
 import warnings
 
 import numpy as np
 import torch
 
-from torchkeras_lite.base import nested
+from torchkeras_lite.base import nested, switches
 from torchkeras_lite.callbacks import CallbackList
 from torchkeras_lite.training import data as batching
 from torchkeras_lite.training import steps
@@ -28,12 +27,11 @@ def mode(model, training):
             module.training = not training
 
 
-def limited(name, value):
-    """Return `value`, limited by an environment variable such as Keras's `KERAS_MAX_EPOCHS`."""
-    limit = os.environ.get(name)
+def at_most(value, limit):
+    """Return `value`, or `limit` where that is less; `None` is no limit."""
     if limit is None:
         return value
-    return int(limit) if value is None else min(value, int(limit))
+    return limit if value is None else min(value, limit)
 
 
 def ensure_built(model, batches):
@@ -68,12 +66,13 @@ def prepare_optimizer(model):
     optimizer.prepare()
 
 
-def length_of(batches):
-    """Return the number of batches an epoch, or `None` where it is not known."""
+def number_of_steps(batches, most=None):
+    """Return the number of batches an epoch, `most` at the most, or `None` where it is not known."""
     try:
-        return len(batches)
+        length = len(batches)
     except TypeError:
-        return None
+        return most
+    return length if most is None else min(length, most)
 
 
 def training_step(model):
@@ -140,8 +139,8 @@ def fit(
             "You cannot `class_weight` and `sample_weight` at the same time. Multiply them into "
             "`sample_weight`."
         )
-    epochs = limited("KERAS_MAX_EPOCHS", epochs)
-    steps_per_epoch = limited("KERAS_MAX_STEPS_PER_EPOCH", steps_per_epoch)
+    epochs = at_most(epochs, switches.max_epochs())
+    steps_per_epoch = at_most(steps_per_epoch, switches.max_steps_per_epoch())
     if validation_split and validation_data is None:
         (x, y, sample_weight), held_out = batching.split((x, y, sample_weight), validation_split)
         validation_data = held_out
@@ -158,8 +157,6 @@ def fit(
     model.stop_training = False
     ensure_built(model, batches)
     prepare_optimizer(model)
-    length = length_of(batches)
-    total = steps_per_epoch if length is None else min(length, steps_per_epoch or length)
     verbose = 1 if verbose == "auto" else verbose
     if not isinstance(callbacks, CallbackList):
         callbacks = CallbackList(
@@ -169,7 +166,7 @@ def fit(
             model=model,
             verbose=verbose,
             epochs=epochs,
-            steps=total,
+            steps=number_of_steps(batches, steps_per_epoch),
         )
     model.history = callbacks.history
     validation = None
@@ -298,6 +295,7 @@ def evaluate(
     return_dict=False,
 ):
     """Evaluate `model`; see `Trainer.evaluate` for the arguments."""
+    steps = at_most(steps, switches.max_steps_per_epoch())
     batches = batching.make_batches(model, x, y, sample_weight, batch_size=batch_size, steps=steps)
     ensure_built(model, batches)
     verbose = 1 if verbose == "auto" else verbose
@@ -308,9 +306,7 @@ def evaluate(
             model=model,
             verbose=verbose,
             epochs=1,
-            steps=steps
-            if length_of(batches) is None
-            else min(length_of(batches), steps or length_of(batches)),
+            steps=number_of_steps(batches, steps),
         )
     try:
         logs = evaluate_batches(model, batches, callbacks, steps)
@@ -331,6 +327,7 @@ def in_order(model, logs):
 
 def predict(model, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
     """Compute outputs; see `Trainer.predict` for the arguments."""
+    steps = at_most(steps, switches.max_steps_per_epoch())
     batches = batching.make_batches(model, x, batch_size=batch_size, steps=steps)
     ensure_built(model, batches)
     verbose = 1 if verbose == "auto" else verbose
@@ -341,9 +338,7 @@ def predict(model, x, batch_size=None, verbose="auto", steps=None, callbacks=Non
             model=model,
             verbose=verbose,
             epochs=1,
-            steps=steps
-            if length_of(batches) is None
-            else min(length_of(batches), steps or length_of(batches)),
+            steps=number_of_steps(batches, steps),
         )
     custom = type(model).predict_step is not model.trainer_base.predict_step
     results, count = None, 0
