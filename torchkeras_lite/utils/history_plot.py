@@ -19,13 +19,13 @@ def plot_history(history, to_file=None):
         ImportError: matplotlib is not installed.
         ValueError: there is no epoch to draw.
 
-    Source: an addition; needs `pip install torchkeras_lite[plot]`.
+    Source: an addition; needs `pip install matplotlib` (the extra `plot`).
     """
     values = getattr(history, "history", history)
     if not values:
         raise ValueError("plot_history: the history has no epochs. Pass what `model.fit(...)` returned.")
-    pyplot = extra("matplotlib.pyplot", "torchkeras_lite[plot]", "utils.plot_history()")
-    ticker = extra("matplotlib.ticker", "torchkeras_lite[plot]", "utils.plot_history()")
+    pyplot = extra("matplotlib.pyplot", "matplotlib", "utils.plot_history()")
+    ticker = extra("matplotlib.ticker", "matplotlib", "utils.plot_history()")
     names = _panels(values)
     columns = 2 if len(names) == 4 else min(len(names), 3)
     rows = -(-len(names) // columns)
