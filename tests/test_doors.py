@@ -55,9 +55,6 @@ def answer(call):
             return ValueError if isinstance(error, ValueError) else TypeError
 
 
-# ---------------------------------------------------------------- config and backend
-
-
 @pytest.fixture
 def settings_restored():
     yield
@@ -193,9 +190,6 @@ def test_kinds_of_dtypes_are_kerass(dtype):
     for name in ("is_float_dtype", "is_int_dtype", "standardize_dtype"):
         mine, his = getattr(backend, name), getattr(keras.backend, name)
         assert answer(partial(mine, dtype)) == answer(partial(his, dtype))
-
-
-# ---------------------------------------------------------------- saving and dtype policies
 
 
 def plain(config):

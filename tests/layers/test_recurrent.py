@@ -129,9 +129,6 @@ def test_gru_kernel_loads_a_state_dict_of_torch(rng):
     assert again(x.double())[0].dtype == torch.float64
 
 
-# ---------------------------------------------------------------- states kept between batches
-
-
 @kinds
 def test_stateful_layers_continue(kind, rng):
     ours, theirs = both(kind, 5, stateful=True, return_sequences=True)
@@ -158,9 +155,6 @@ def test_stateful_layers_in_a_model(rng):
     model.layers[0].reset_states()
     assert not torch.equal(first, second)
     assert_close(model(x), first)
-
-
-# ---------------------------------------------------------------- dropout
 
 
 DROPOUTS = [
@@ -236,9 +230,6 @@ def test_seeds_repeat_the_draws(kind):
     assert not torch.equal(*results[0])
 
 
-# ---------------------------------------------------------------- models, export, compilation
-
-
 @kinds
 def test_unknown_time_and_stacked_layers(kind, rng):
     def model(library, room, kind):
@@ -296,9 +287,6 @@ def test_other_dtypes(kind, policy, rng):
         y = layer(x, **kwargs)
         assert str(y.dtype) == f"torch.{layer.compute_dtype}"
         torch.testing.assert_close(y.float(), exact(x, **kwargs), rtol=0.05, atol=0.02)
-
-
-# ---------------------------------------------------------------- errors
 
 
 @kinds

@@ -392,6 +392,13 @@ class TestWrongCalls:
         model.compile("sgd", **arguments)
         self.refused(lambda: model.fit(X, [Y, Y], verbose=0), text)
 
+    def test_targets_of_one_output_for_two(self):
+        inputs = tkl.Input((4,))
+        model = tkl.Model(inputs, [tkl.layers.Dense(1, name=name)(inputs) for name in ("value", "label")])
+        model.compile("sgd", "mse")
+        text = r"outputs \['value', 'label'\], but `y` is one array of shape \(32, 1\). Pass a list"
+        self.refused(lambda: model.fit(X, Y, verbose=0), text)
+
     @pytest.mark.parametrize(
         ("arguments", "text"),
         [

@@ -209,8 +209,6 @@ class Layer(LayerCalls, metaclass=LayerMeta):
             cls.keeps_arguments and auto_config.configured_class(cls, "get_config", Layer) is not Layer
         )
 
-    # ---------------------------------------------------------------- to be overridden
-
     def build(self, *input_shapes, **named_shapes):
         """Make the weights for input shapes: tuples with `None`, nested as the inputs are."""
         self.built = True

@@ -54,8 +54,6 @@ class LayerCalls(LayerState):
             lambda spec: KerasTensor(spec.shape, spec.dtype) if isinstance(spec, TensorSpec) else spec, specs
         )
 
-    # ---------------------------------------------------------------- calling
-
     def __call__(self, *args, **kwargs):
         """Build the layer if need be, check the inputs, and compute.
 
@@ -124,7 +122,6 @@ class LayerCalls(LayerState):
             if first:
                 tracking.share_mode(self)
             if not self.built:
-                self._check_inputs(args, kwargs)
                 self._build_for(args, kwargs)
             scope = naming.name_scope(self.name) if first and not self._building else contextlib.nullcontext()
             with scope, self._autocast_scope(args):
@@ -189,7 +186,8 @@ class LayerCalls(LayerState):
         if "mask" in kwargs and not (signature.takes_any or "mask" in signature.keywords):
             mask = kwargs["mask"]
             kwargs = {key: value for key, value in kwargs.items() if key != "mask"}
-            nested.map_structure(attach_mask, args[0], mask) if mask is not None else None
+            if mask is not None:
+                nested.map_structure(attach_mask, args[0], mask)
         first = signature.first_argument(args, kwargs)
         if isinstance(first, (str, LayerCalls)) or (first is None and (args or kwargs)):
             raise ValueError(
@@ -376,8 +374,6 @@ class LayerCalls(LayerState):
 
         output.register_hook(warn)
 
-    # ---------------------------------------------------------------- symbolic calls
-
     def _call_symbolically(self, args, kwargs):
         recorded = record_inside_module(self, args, kwargs)
         if recorded is not None:
@@ -455,8 +451,6 @@ class LayerCalls(LayerState):
         if not layer.built:
             layer._build_for(*tensors)
         return shapes.infer(layer, *tensors, lambda leaf: isinstance(leaf, KerasTensor))
-
-    # ---------------------------------------------------------------- building
 
     def _finish_build(self, args, kwargs, device):
         if self.weight_specs:

@@ -235,8 +235,6 @@ class LayerState(nn.Module):
             return nested.map_structure(lambda t: t.shape, self.output)
         return self.compute_output_shape(self.input_shape)
 
-    # ---------------------------------------------------------------- torch's own
-
     def train(self, mode=True):
         """Set the mode of this layer and all modules inside, as in torch."""
         self.__dict__["_mode_was_set"] = True

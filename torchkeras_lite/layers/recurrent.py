@@ -94,8 +94,6 @@ class RNN(Layer):
             config[name] = serialize_argument(getattr(self, name), name)
         return config
 
-    # ---------------------------------------------------------------- states
-
     @property
     def state_size(self):
         """Sizes of the states, a list."""
@@ -155,8 +153,6 @@ class RNN(Layer):
         for kept, state in zip(self.states, nested.flatten(states), strict=True):
             kept.copy_(state.detach())
 
-    # ---------------------------------------------------------------- building and shapes
-
     def build(self, sequences_shape, initial_state_shape=None):
         """Build the cell for the shape of one step."""
         step_shape = (sequences_shape[0], *sequences_shape[2:])
@@ -198,8 +194,6 @@ class RNN(Layer):
         mask = nested.flatten(previous_mask)[0]
         mask = mask if self.return_sequences else None
         return [mask, *(None for _ in self.state_size)] if self.return_state else mask
-
-    # ---------------------------------------------------------------- calling
 
     def __call__(self, sequences, *args, **kwargs):
         """Compute; a list `[sequences, *states]` is taken apart. See `Layer`."""

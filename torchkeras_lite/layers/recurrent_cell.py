@@ -114,8 +114,6 @@ class RecurrentCell(Layer):
         self._modules[self.kernel_name].flatten_parameters()
         self.current_weights()
 
-    # ---------------------------------------------------------------- the kernel over whole sequences
-
     def fits_kernel(self):
         """Whether torch's kernel computes what the arguments ask for."""
         return self.activation in TANH
@@ -174,8 +172,6 @@ class RecurrentCell(Layer):
             final = [state.index_select(1, inputs.unsorted_indices) for state in final]
             return inputs._replace(data=outputs), _unstacked(final)
 
-    # ---------------------------------------------------------------- one step
-
     def kernel_for(self, inputs):
         """Return the input weight, in torch's layout, for inputs as `drop_inputs` returned them."""
         kernel = self.current_weights()[0]
@@ -222,8 +218,6 @@ class RecurrentCell(Layer):
             torch.zeros((batch_size, size), dtype=dtype, device=device)
             for size in nested.flatten(self.state_size)
         ]
-
-    # ---------------------------------------------------------------- dropout
 
     def drop_inputs(self, inputs, training):
         """Set features of `(batch, [steps,] features)` to 0, in training: the same ones in all steps.

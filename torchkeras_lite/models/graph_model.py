@@ -222,9 +222,6 @@ def _fit(model, index, tensor, spec):
     return tensor
 
 
-# -------------------------------------------------------------------- graphs as plain data
-
-
 class Reference:
     """Stands for a symbolic tensor in a flattened recording: output `path` of call number `number`."""
 

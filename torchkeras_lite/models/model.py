@@ -96,8 +96,6 @@ class Model(Trainer, Layer):
             args = (nested.pack_like(self._recording.inputs, matched), *args[1:])
         return args, kwargs, training
 
-    # ---------------------------------------------------------------- the graph
-
     @property
     def graph_module(self):
         """The `torch.fx.GraphModule` of a model made from symbolic tensors.
@@ -221,8 +219,6 @@ class Model(Trainer, Layer):
         print_summary(
             self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range, show_flops
         )
-
-    # ---------------------------------------------------------------- copies and configs
 
     def get_config(self):
         """Return the layers and their calls as plain values; a subclass with a `call` of its own: its

@@ -119,7 +119,7 @@ def by_output(what, given, names, y_pred, default=None):
         return nested.flatten(given)
     if isinstance(given, dict):
         check_names(what, given, names)
-        return [_alone(given.get(name, default)) for name in names]
+        return [nested.unpack_single(given.get(name, default)) for name in names]
     if isinstance(given, (list, tuple)):
         if len(given) != len(names):
             raise ValueError(
@@ -128,11 +128,6 @@ def by_output(what, given, names, y_pred, default=None):
             )
         return list(given)
     return [given] * len(names)
-
-
-def _alone(value):
-    """Return the only element of a list of one; other values stay."""
-    return value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
 
 
 class CompiledLoss:
@@ -214,7 +209,16 @@ class CompiledLoss:
 
 
 def targets_by_output(y_true, y_pred, names):
-    """Return one target (or `None`) for each flat output."""
+    """Return one target (or `None`) for each flat output.
+
+    Raises:
+        ValueError: targets of one output where the model has several.
+    """
+    if isinstance(y_true, torch.Tensor) and len(names) > 1:
+        raise ValueError(
+            f"The model has the outputs {names}, but `y` is one array of shape {tuple(y_true.shape)}. Pass a "
+            "list with the targets of each, or a dict by these names."
+        )
     if isinstance(y_true, dict) or isinstance(y_pred, dict):
         if isinstance(y_true, dict) and set(y_true) == set(names):
             return [y_true[name] for name in names]

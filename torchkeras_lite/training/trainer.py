@@ -306,8 +306,6 @@ class Trainer:
         loops.ensure_built(self, batches)
         return next(iter(batches))
 
-    # ---------------------------------------------------------------- to be overridden
-
     def train_step(self, data):
         """Make one training step on a batch and return the logs, a dict of names to values; override for an
         own one.
@@ -401,8 +399,6 @@ class Trainer:
         rest = [metric.name for metric in self.metrics if metric is not self.compiled_metrics]
         rest += self.compiled_metrics.keys
         return list(dict.fromkeys([*names, *(sorted(rest) if trackers else rest)]))
-
-    # ---------------------------------------------------------------- what the loops ask
 
     @property
     def is_built(self):
