@@ -311,6 +311,19 @@ def test_a_generator_builds_the_model_without_losing_a_batch():
     assert seen == [0, 1, 2, 3, 4]
 
 
+def test_a_model_built_by_fit_shows_the_size_of_its_batches():
+    texts = []
+    for k in (tkl, keras):
+        model = k.Sequential([k.layers.Dense(3, name="a"), k.layers.Dense(1, name="b")], name="m")
+        model.compile("sgd", "mse")
+        model.fit(X, Y, batch_size=16, verbose=0)
+        lines = []
+        model.summary(print_fn=lambda text, *args, lines=lines, **kwargs: lines.append(text))
+        texts.append("\n".join(lines).strip())
+    assert texts[0] == texts[1]
+    assert "(16, 3)" in texts[0]
+
+
 def test_running_out_of_data_warns():
     model = model_of()
     with pytest.warns(UserWarning, match="Your input ran out of data.*at least 9 batches"):

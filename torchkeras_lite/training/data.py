@@ -213,7 +213,7 @@ class ArrayBatches:
 
     def first(self):
         """Return the first rows as a batch, for building a model."""
-        return self._take(lambda t: t[: min(2, self.num_rows)])
+        return self._take(lambda t: t[: self.batch_size])
 
     def _take(self, rows):
         device = self.device
