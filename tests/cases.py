@@ -1,7 +1,8 @@
-"""One line a layer: what every contract test (configs, state_dict, pickle, shapes, counts) runs through.
+"""One line a layer: what every contract test (values, configs, state_dict, pickle, shapes) runs through.
 
 A case is `(class name, constructor arguments, shape or shapes of the inputs)`; `ints` marks integer
-inputs (below 10).
+inputs (below 10), `spread` layers that are called with several inputs, `layer(*inputs)`. An argument that is
+a case itself, or a list of them, stands for a layer.
 """
 
 from dataclasses import dataclass, field
@@ -13,9 +14,26 @@ class Case:
     args: dict = field(default_factory=dict)
     shape: tuple = (4, 3)
     ints: bool = False
+    spread: bool = False
 
     def __str__(self):
         return f"{self.name}({', '.join(f'{k}={v}' for k, v in self.args.items())})-{self.shape}"
+
+    __repr__ = __str__
+
+    def make(self, room, **more):
+        """Return the layer of this case from `room`, the `layers` of this package or of Keras."""
+        inner = {key: more[key] for key in ("dtype",) if key in more}
+        args = {key: _with_layers(value, room, inner, key) for key, value in self.args.items()}
+        return getattr(room, self.name)(**args, **more)
+
+
+def _with_layers(value, room, more, name):
+    if isinstance(value, Case):
+        return value.make(room, name=name, **more)
+    if isinstance(value, list):
+        return [_with_layers(one, room, more, f"{name}_{index}") for index, one in enumerate(value)]
+    return value
 
 
 CORE = [
@@ -65,6 +83,98 @@ CORE = [
     Case("Dot", {"axes": (2, 1), "normalize": True}, ((4, 5, 3), (4, 3, 2))),
     Case("Rescaling", {"scale": 0.5, "offset": -1.0}),
     Case("Rescaling", {"scale": [0.5, 1.0, 2.0]}, (4, 5, 5, 3)),
+    Case("Dense", {"units": 7, "kernel_regularizer": "l2", "bias_constraint": "non_neg"}),
+    Case("Dense", {"units": 7, "kernel_initializer": "he_normal", "bias_initializer": "ones"}),
+    Case("Dense", {"units": 7, "activation": "softmax", "lora_rank": 2}),
+    Case("Embedding", {"input_dim": 10, "output_dim": 3, "embeddings_regularizer": "l1"}, (4,), ints=True),
+    Case(
+        "Embedding",
+        {"input_dim": 10, "output_dim": 1, "embeddings_initializer": "ones"},
+        (4, 5, 2),
+        ints=True,
+    ),
+    Case("ReversibleEmbedding", {"input_dim": 10, "output_dim": 3}, (4, 5), ints=True),
+    Case("ReversibleEmbedding", {"input_dim": 10, "output_dim": 3, "tie_weights": False}, (4, 5), ints=True),
+    Case("ReversibleEmbedding", {"input_dim": 10, "output_dim": 3, "mask_zero": True}, (4, 5), ints=True),
+    Case("ReversibleEmbedding", {"input_dim": 10, "output_dim": 3, "logit_soft_cap": 2.0}, (4,), ints=True),
+    Case("Identity", {}, (4, 5, 3)),
+    Case("Identity", {}, (4, 5)),
+    Case("Identity", {}, (4, 5, 5, 3)),
+    Case("Masking", {}, (4, 5, 3)),
+    Case("Masking", {"mask_value": -1.0}, (4, 5)),
+    Case("Masking", {}, (4, 5, 3, 2)),
+    Case("EinsumDense", {"equation": "ab,bc->ac", "output_shape": 6, "activation": "relu"}),
+    Case("EinsumDense", {"equation": "abc,cd->abd", "output_shape": (None, 6), "lora_rank": 2}, (4, 5, 3)),
+    Case("Activation", {"activation": "relu"}, (4, 5, 3)),
+    Case("Activation", {"activation": "softmax"}),
+    Case("Activation", {"activation": "leaky_relu"}, (4, 5)),
+    Case("ReLU", {"max_value": 6.0}, (4, 5, 3)),
+    Case("ReLU", {"threshold": 0.5}, (4, 5)),
+    Case("LeakyReLU"),
+    Case("LeakyReLU", {"negative_slope": 0.0}, (4, 5, 3)),
+    Case("LeakyReLU", {"negative_slope": 1.5}, (4, 5)),
+    Case("PReLU", {"alpha_regularizer": "l2"}, (4, 5, 3)),
+    Case("PReLU", {"shared_axes": [1, 2], "alpha_constraint": "non_neg"}, (4, 5, 2, 3)),
+    Case("ELU"),
+    Case("ELU", {"alpha": 2.0}, (4, 5, 3)),
+    Case("ELU", {"alpha": 0.0}, (4, 5)),
+    Case("Softmax", {"axis": 1}, (4, 5, 3)),
+    Case("Softmax", {"axis": -2}, (4, 5, 3)),
+    Case("Flatten", {}, (4, 3)),
+    Case("Reshape", {"target_shape": (-1,)}, (4, 6, 2)),
+    Case("Reshape", {"target_shape": (2, 3, 2)}, (4, 12)),
+    Case("Permute", {"dims": (3, 1, 2)}, (4, 2, 5, 3)),
+    Case("Permute", {"dims": (1, 3, 2)}, (4, 2, 5, 3)),
+    Case("Permute", {"dims": (1,)}, (4, 3)),
+    Case("RepeatVector", {"n": 1}),
+    Case("RepeatVector", {"n": 7}, (4, 1)),
+    Case("RepeatVector", {"n": 2}, (4, 5)),
+    Case("Dropout", {"rate": 0.0}, (4, 5, 3)),
+    Case("Dropout", {"rate": 0.25, "noise_shape": (None, 1, None)}, (4, 5, 3)),
+    Case("SpatialDropout1D", {"rate": 0.0}, (4, 5, 3)),
+    Case("SpatialDropout1D", {"rate": 0.25, "seed": 3}, (4, 5, 1)),
+    Case("SpatialDropout1D", {"rate": 0.75}, (2, 1, 3)),
+    Case("SpatialDropout2D", {"rate": 0.5}, (4, 5, 5, 3)),
+    Case("SpatialDropout2D", {"rate": 0.25, "seed": 3}, (4, 5, 5, 3)),
+    Case("SpatialDropout2D", {"rate": 0.0, "data_format": "channels_last"}, (4, 5, 5, 3)),
+    Case("SpatialDropout3D", {"rate": 0.5}, (4, 2, 3, 2, 3)),
+    Case("SpatialDropout3D", {"rate": 0.5, "data_format": "channels_first"}, (4, 3, 2, 3, 2)),
+    Case("SpatialDropout3D", {"rate": 0.0}, (4, 2, 3, 2, 3)),
+    Case("GaussianNoise", {"stddev": 0.0}, (4, 5, 3)),
+    Case("GaussianNoise", {"stddev": 1.0, "seed": 3}),
+    Case("GaussianNoise", {"stddev": 0.7}, (4, 5)),
+    Case("GaussianDropout", {"rate": 0.0}, (4, 5, 3)),
+    Case("GaussianDropout", {"rate": 0.25, "seed": 3}),
+    Case("GaussianDropout", {"rate": 0.75}, (4, 5)),
+    Case("AlphaDropout", {"rate": 0.0}, (4, 5, 3)),
+    Case("AlphaDropout", {"rate": 0.25, "seed": 3}),
+    Case("AlphaDropout", {"rate": 0.75, "noise_shape": (None, 1)}, (4, 5)),
+    Case("ActivityRegularization", {}, (4, 5, 3)),
+    Case("ActivityRegularization", {"l1": 0.1}),
+    Case("ActivityRegularization", {"l2": 0.1}, (4, 5)),
+    Case("Add", {}, ((4, 1), (4, 3))),
+    Case("Add", {}, ((4, 5, 3), (4, 5, 3))),
+    Case("Subtract", {}, ((4, 3), (4, 1))),
+    Case("Subtract", {}, ((4, 5, 3), (4, 5, 3))),
+    Case("Subtract", {}, ((4, 3), (4, 5, 3))),
+    Case("Multiply", {}, ((4, 3), (4, 1), (4, 3))),
+    Case("Multiply", {}, ((4, 5, 3), (4, 5, 3))),
+    Case("Multiply", {}, ((4, 3), (4, 5, 3))),
+    Case("Average", {}, ((4, 3), (4, 3))),
+    Case("Average", {}, ((4, 3), (4, 1))),
+    Case("Average", {}, ((4, 5, 3), (4, 5, 3))),
+    Case("Maximum", {}, ((4, 3), (4, 3), (4, 3))),
+    Case("Maximum", {}, ((4, 3), (4, 1))),
+    Case("Maximum", {}, ((4, 5, 3), (4, 5, 3))),
+    Case("Minimum", {}, ((4, 3), (4, 3), (4, 3))),
+    Case("Minimum", {}, ((4, 3), (4, 1))),
+    Case("Minimum", {}, ((4, 5, 3), (4, 5, 3))),
+    Case("Concatenate", {"axis": -2}, ((4, 3, 2), (4, 5, 2))),
+    Case("Concatenate", {"axis": 2}, ((4, 3, 2), (4, 3, 1), (4, 3, 4))),
+    Case("Dot", {"axes": -1}, ((4, 5, 3), (4, 6, 3))),
+    Case("Dot", {"axes": 1, "normalize": True}, ((4, 3), (4, 3))),
+    Case("Rescaling", {"scale": 2}, (4, 5)),
+    Case("Rescaling", {"scale": 0.5, "offset": [1.0, 2.0, 3.0]}, (4, 5, 3)),
 ]
 
 CONVOLUTION = [
@@ -90,6 +200,63 @@ CONVOLUTION = [
     Case("DepthwiseConv2D", {"kernel_size": 3, "padding": "same", "depth_multiplier": 2}, (4, 7, 6, 3)),
     Case("SeparableConv1D", {"filters": 6, "kernel_size": 3, "depth_multiplier": 2}, (4, 7, 3)),
     Case("SeparableConv2D", {"filters": 6, "kernel_size": 3, "strides": 2, "padding": "same"}, (4, 7, 6, 3)),
+    Case("Conv1D", {"filters": 6, "kernel_size": 4, "padding": "same", "dilation_rate": 2}, (4, 9, 3)),
+    Case("Conv1D", {"filters": 6, "kernel_size": 3, "strides": 2, "groups": 3, "use_bias": False}, (4, 8, 3)),
+    Case("Conv1D", {"filters": 6, "kernel_size": 2, "lora_rank": 2}, (4, 7, 3)),
+    Case(
+        "Conv2D",
+        {"filters": 6, "kernel_size": (2, 3), "dilation_rate": (2, 1), "activation": "relu"},
+        (4, 7, 6, 3),
+    ),
+    Case("Conv3D", {"filters": 6, "kernel_size": 2}, (2, 5, 6, 4, 3)),
+    Case(
+        "Conv3D", {"filters": 6, "kernel_size": (1, 2, 3), "strides": 2, "padding": "same"}, (2, 5, 6, 4, 3)
+    ),
+    Case(
+        "Conv3D",
+        {"filters": 6, "kernel_size": 2, "data_format": "channels_first", "groups": 3},
+        (2, 3, 5, 6, 4),
+    ),
+    Case("Conv1DTranspose", {"filters": 6, "kernel_size": 3}, (4, 5, 3)),
+    Case("Conv1DTranspose", {"filters": 6, "kernel_size": 4, "strides": 3, "use_bias": False}, (4, 5, 3)),
+    Case(
+        "Conv1DTranspose",
+        {"filters": 6, "kernel_size": 2, "dilation_rate": 2, "activation": "relu"},
+        (4, 5, 3),
+    ),
+    Case("Conv2DTranspose", {"filters": 6, "kernel_size": (2, 3)}, (4, 5, 6, 3)),
+    Case("Conv2DTranspose", {"filters": 6, "kernel_size": 2, "data_format": "channels_first"}, (4, 3, 5, 6)),
+    Case("Conv3DTranspose", {"filters": 2, "kernel_size": 2}, (2, 3, 2, 3, 3)),
+    Case(
+        "Conv3DTranspose", {"filters": 2, "kernel_size": 3, "strides": 2, "padding": "same"}, (2, 3, 2, 3, 3)
+    ),
+    Case("Conv3DTranspose", {"filters": 2, "kernel_size": (1, 2, 3), "use_bias": False}, (2, 3, 2, 3, 3)),
+    Case("DepthwiseConv1D", {"kernel_size": 2}, (4, 7, 3)),
+    Case("DepthwiseConv1D", {"kernel_size": 4, "padding": "same", "activation": "relu"}, (4, 7, 3)),
+    Case(
+        "DepthwiseConv1D", {"kernel_size": 3, "data_format": "channels_first", "use_bias": False}, (4, 3, 7)
+    ),
+    Case("DepthwiseConv2D", {"kernel_size": (2, 3)}, (4, 7, 6, 3)),
+    Case("DepthwiseConv2D", {"kernel_size": 3, "strides": 2, "padding": "same"}, (4, 7, 6, 3)),
+    Case(
+        "DepthwiseConv2D",
+        {"kernel_size": 3, "data_format": "channels_first", "use_bias": False},
+        (4, 3, 7, 6),
+    ),
+    Case("SeparableConv1D", {"filters": 6, "kernel_size": 2}, (4, 7, 3)),
+    Case("SeparableConv1D", {"filters": 6, "kernel_size": 3, "strides": 2, "use_bias": False}, (4, 7, 3)),
+    Case(
+        "SeparableConv1D",
+        {"filters": 6, "kernel_size": 4, "padding": "same", "activation": "relu"},
+        (4, 7, 3),
+    ),
+    Case("SeparableConv2D", {"filters": 6, "kernel_size": (2, 3)}, (4, 7, 6, 3)),
+    Case(
+        "SeparableConv2D",
+        {"filters": 6, "kernel_size": 3, "depth_multiplier": 2, "use_bias": False},
+        (4, 7, 6, 3),
+    ),
+    Case("SeparableConv2D", {"filters": 6, "kernel_size": 2, "data_format": "channels_first"}, (4, 3, 7, 6)),
 ]
 
 POOLING = [
@@ -122,6 +289,85 @@ POOLING = [
     Case("UpSampling2D", {"size": (2, 3)}, (4, 5, 6, 3)),
     Case("UpSampling2D", {"interpolation": "bilinear"}, (4, 5, 6, 3)),
     Case("UpSampling3D", {}, (2, 3, 2, 3, 3)),
+    Case("MaxPooling1D", {"pool_size": 3, "strides": 1, "padding": "same"}, (4, 7, 3)),
+    Case("MaxPooling1D", {"pool_size": 2, "data_format": "channels_first"}, (4, 3, 7)),
+    Case("MaxPooling1D", {"pool_size": 2, "strides": 3}, (4, 7, 3)),
+    Case("MaxPooling2D", {"pool_size": 3, "strides": 2}, (4, 7, 6, 3)),
+    Case("MaxPooling3D", {"pool_size": (1, 2, 3), "padding": "same"}, (2, 4, 5, 4, 3)),
+    Case("MaxPooling3D", {"strides": 1}, (2, 4, 5, 4, 3)),
+    Case("MaxPooling3D", {"data_format": "channels_first"}, (2, 3, 4, 5, 4)),
+    Case("AveragePooling1D", {"pool_size": 2}, (4, 7, 3)),
+    Case("AveragePooling1D", {"pool_size": 2, "data_format": "channels_first"}, (4, 3, 7)),
+    Case("AveragePooling1D", {"pool_size": 3, "strides": 1, "padding": "same"}, (4, 7, 3)),
+    Case("AveragePooling2D", {"pool_size": (3, 2), "strides": (1, 2), "padding": "same"}, (4, 7, 6, 3)),
+    Case("AveragePooling2D", {"pool_size": 2, "data_format": "channels_first"}, (4, 3, 7, 6)),
+    Case("AveragePooling2D", {"pool_size": 3, "strides": 1}, (4, 7, 6, 3)),
+    Case("AveragePooling3D", {"pool_size": 2}, (2, 4, 5, 4, 3)),
+    Case("AveragePooling3D", {"pool_size": (1, 2, 3), "strides": 2}, (2, 4, 5, 4, 3)),
+    Case("AveragePooling3D", {"pool_size": 2, "strides": 1}, (2, 4, 5, 4, 3)),
+    Case("AveragePooling3D", {"pool_size": 2, "data_format": "channels_first"}, (2, 3, 4, 5, 4)),
+    Case("GlobalMaxPooling1D", {"keepdims": True}, (4, 7, 3)),
+    Case("GlobalMaxPooling1D", {"data_format": "channels_first"}, (4, 3, 7)),
+    Case("GlobalMaxPooling1D", {"data_format": "channels_first", "keepdims": True}, (4, 3, 7)),
+    Case("GlobalMaxPooling2D", {}, (4, 7, 6, 3)),
+    Case("GlobalMaxPooling2D", {"keepdims": True}, (4, 7, 6, 3)),
+    Case("GlobalMaxPooling2D", {"data_format": "channels_first", "keepdims": True}, (4, 3, 7, 6)),
+    Case("GlobalMaxPooling3D", {}, (2, 4, 5, 4, 3)),
+    Case("GlobalMaxPooling3D", {"data_format": "channels_first"}, (2, 3, 4, 5, 4)),
+    Case("GlobalMaxPooling3D", {"data_format": "channels_first", "keepdims": True}, (2, 3, 4, 5, 4)),
+    Case("GlobalAveragePooling1D", {"keepdims": True}, (4, 7, 3)),
+    Case("GlobalAveragePooling1D", {"data_format": "channels_first"}, (4, 3, 7)),
+    Case("GlobalAveragePooling1D", {"data_format": "channels_first", "keepdims": True}, (4, 3, 7)),
+    Case("GlobalAveragePooling2D", {}, (4, 7, 6, 3)),
+    Case("GlobalAveragePooling2D", {"data_format": "channels_first"}, (4, 3, 7, 6)),
+    Case("GlobalAveragePooling2D", {"data_format": "channels_first", "keepdims": True}, (4, 3, 7, 6)),
+    Case("GlobalAveragePooling3D", {"keepdims": True}, (2, 4, 5, 4, 3)),
+    Case("GlobalAveragePooling3D", {"data_format": "channels_first"}, (2, 3, 4, 5, 4)),
+    Case("GlobalAveragePooling3D", {"data_format": "channels_first", "keepdims": True}, (2, 3, 4, 5, 4)),
+    Case("AdaptiveAveragePooling1D", {"output_size": 1}, (4, 7, 3)),
+    Case("AdaptiveAveragePooling1D", {"output_size": 7}, (4, 7, 3)),
+    Case("AdaptiveAveragePooling1D", {"output_size": 4, "data_format": "channels_first"}, (4, 3, 7)),
+    Case("AdaptiveAveragePooling2D", {"output_size": 4}, (4, 7, 6, 3)),
+    Case("AdaptiveAveragePooling2D", {"output_size": 1}, (4, 7, 6, 3)),
+    Case("AdaptiveAveragePooling2D", {"output_size": (4, 3), "data_format": "channels_first"}, (4, 3, 7, 6)),
+    Case("AdaptiveAveragePooling3D", {"output_size": (1, 2, 3)}, (2, 4, 5, 4, 3)),
+    Case("AdaptiveAveragePooling3D", {"output_size": 1}, (2, 4, 5, 4, 3)),
+    Case("AdaptiveAveragePooling3D", {"output_size": 3, "data_format": "channels_first"}, (2, 3, 4, 5, 4)),
+    Case("AdaptiveMaxPooling1D", {"output_size": 1}, (4, 7, 3)),
+    Case("AdaptiveMaxPooling1D", {"output_size": 7}, (4, 7, 3)),
+    Case("AdaptiveMaxPooling1D", {"output_size": 4, "data_format": "channels_first"}, (4, 3, 7)),
+    Case("AdaptiveMaxPooling2D", {"output_size": 4}, (4, 7, 6, 3)),
+    Case("AdaptiveMaxPooling2D", {"output_size": 1}, (4, 7, 6, 3)),
+    Case("AdaptiveMaxPooling2D", {"output_size": (3, 2)}, (4, 7, 6, 3)),
+    Case("AdaptiveMaxPooling3D", {"output_size": (1, 2, 3)}, (2, 4, 5, 4, 3)),
+    Case("AdaptiveMaxPooling3D", {"output_size": 1}, (2, 4, 5, 4, 3)),
+    Case("AdaptiveMaxPooling3D", {"output_size": 3, "data_format": "channels_first"}, (2, 3, 4, 5, 4)),
+    Case("ZeroPadding1D", {}, (4, 7, 3)),
+    Case("ZeroPadding1D", {"padding": 2, "data_format": "channels_first"}, (4, 3, 7)),
+    Case("ZeroPadding1D", {"padding": (0, 3)}, (4, 7, 3)),
+    Case("ZeroPadding2D", {}, (4, 5, 6, 3)),
+    Case("ZeroPadding2D", {"padding": ((0, 1), (2, 3))}, (4, 5, 6, 3)),
+    Case("ZeroPadding2D", {"padding": 2, "data_format": "channels_first"}, (4, 3, 5, 6)),
+    Case("ZeroPadding3D", {}, (2, 2, 3, 2, 3)),
+    Case("ZeroPadding3D", {"padding": ((0, 1), (2, 3), (1, 1))}, (2, 2, 3, 2, 3)),
+    Case("ZeroPadding3D", {"padding": (2, 1, 0)}, (2, 2, 3, 2, 3)),
+    Case("Cropping1D", {"cropping": (1, 2)}, (4, 7, 3)),
+    Case("Cropping1D", {"cropping": 2}, (4, 7, 3)),
+    Case("Cropping1D", {"cropping": (0, 3)}, (4, 7, 3)),
+    Case("Cropping2D", {}, (4, 5, 6, 3)),
+    Case("Cropping2D", {"cropping": (1, 2)}, (4, 5, 6, 3)),
+    Case("Cropping2D", {"cropping": 1, "data_format": "channels_first"}, (4, 3, 5, 6)),
+    Case("Cropping3D", {"cropping": ((0, 1), (1, 1), (2, 0))}, (2, 3, 4, 5, 3)),
+    Case("Cropping3D", {"cropping": (1, 0, 2)}, (2, 3, 4, 5, 3)),
+    Case("Cropping3D", {"data_format": "channels_first"}, (2, 3, 3, 4, 5)),
+    Case("UpSampling1D", {}, (4, 5, 3)),
+    Case("UpSampling1D", {"size": 1}, (4, 5, 3)),
+    Case("UpSampling1D", {"size": 2}, (4, 1, 3)),
+    Case("UpSampling2D", {"size": 2, "data_format": "channels_first"}, (4, 3, 5, 6)),
+    Case("UpSampling2D", {"size": (3, 1), "interpolation": "bicubic"}, (4, 5, 6, 3)),
+    Case("UpSampling3D", {"size": (1, 2, 3)}, (2, 3, 2, 3, 3)),
+    Case("UpSampling3D", {"size": 1}, (2, 3, 2, 3, 3)),
+    Case("UpSampling3D", {"data_format": "channels_first"}, (2, 3, 3, 2, 3)),
 ]
 
 NORMALIZATION = [
@@ -136,6 +382,15 @@ NORMALIZATION = [
     Case("RMSNormalization"),
     Case("UnitNormalization"),
     Case("UnitNormalization", {"axis": [1, 2]}, (4, 5, 3)),
+    Case("LayerNormalization", {"axis": [-1], "epsilon": 1e-5}, (4, 5, 3)),
+    Case("LayerNormalization", {"scale": False, "gamma_initializer": "ones"}, (4, 5, 5, 3)),
+    Case("GroupNormalization", {"groups": 4, "center": False}, (4, 8)),
+    Case("GroupNormalization", {"groups": 1, "epsilon": 1e-5}, (4, 5, 4)),
+    Case("RMSNormalization", {"epsilon": 1e-3}, (4, 5, 3)),
+    Case("RMSNormalization", {"axis": [-2, -1]}, (4, 5, 3)),
+    Case("RMSNormalization", {"axis": -1}, (4, 5, 5, 3)),
+    Case("UnitNormalization", {"axis": 1}, (4, 5, 3)),
+    Case("UnitNormalization", {"axis": -1}, (4, 5, 5, 3)),
 ]
 
 ATTENTION = [
@@ -144,10 +399,15 @@ ATTENTION = [
     Case("Attention", {"score_mode": "concat", "seed": 3}, ((4, 5, 3), (4, 6, 3))),
     Case("AdditiveAttention", {"use_scale": False}, ((4, 5, 3), (4, 6, 3))),
     Case("AdditiveAttention", {"use_scale": False}, ((4, 5, 3), (4, 6, 2), (4, 6, 3))),
+    Case("Attention", {"dropout": 0.5}, ((4, 5, 3), (4, 6, 3))),
+    Case("AdditiveAttention", {}, ((4, 5, 3), (4, 6, 3))),
+    Case("AdditiveAttention", {"dropout": 0.5}, ((4, 5, 3), (4, 5, 3))),
 ]
 
 # Keras cannot draw an orthogonal matrix in bfloat16 on torch.
 RECURRENT_ARGUMENTS = {"units": 4, "recurrent_initializer": "he_normal"}
+
+CONVOLUTIONAL = {"filters": 2, "recurrent_initializer": "he_normal"}
 
 RECURRENT = [
     Case("SimpleRNN", {**RECURRENT_ARGUMENTS}, (4, 5, 3)),
@@ -159,6 +419,252 @@ RECURRENT = [
     Case("GRU", {**RECURRENT_ARGUMENTS}, (4, 5, 3)),
     Case("GRU", {**RECURRENT_ARGUMENTS, "reset_after": False, "return_sequences": True}, (4, 5, 3)),
     Case("GRU", {**RECURRENT_ARGUMENTS, "recurrent_activation": "hard_sigmoid"}, (4, 5, 3)),
+    Case("SimpleRNN", {**RECURRENT_ARGUMENTS, "use_bias": False, "go_backwards": True}, (4, 5, 3)),
+    Case("SimpleRNN", {**RECURRENT_ARGUMENTS, "activation": "sigmoid", "dropout": 0.5}, (4, 5, 3)),
+    Case("GRU", {**RECURRENT_ARGUMENTS, "use_bias": False, "dropout": 0.5}, (4, 5, 3)),
+    Case("ConvLSTM1D", {**CONVOLUTIONAL, "kernel_size": 3}, (2, 3, 6, 2)),
+    Case("ConvLSTM1D", {**CONVOLUTIONAL, "kernel_size": 2, "padding": "same"}, (2, 3, 6, 2)),
+    Case("ConvLSTM1D", {**CONVOLUTIONAL, "kernel_size": 3, "strides": 2, "use_bias": False}, (2, 3, 6, 2)),
+    Case("ConvLSTM1D", {**CONVOLUTIONAL, "kernel_size": 2, "data_format": "channels_first"}, (2, 3, 2, 6)),
+    Case("ConvLSTM2D", {**CONVOLUTIONAL, "kernel_size": 2}, (2, 3, 6, 5, 2)),
+    Case("ConvLSTM2D", {**CONVOLUTIONAL, "kernel_size": (3, 2), "return_sequences": True}, (2, 3, 6, 5, 2)),
+    Case(
+        "ConvLSTM2D", {**CONVOLUTIONAL, "kernel_size": 3, "padding": "same", "dropout": 0.5}, (2, 3, 6, 5, 2)
+    ),
+    Case(
+        "ConvLSTM2D",
+        {**CONVOLUTIONAL, "kernel_size": 2, "dilation_rate": 2, "activation": "relu"},
+        (2, 3, 6, 5, 2),
+    ),
+    Case("ConvLSTM3D", {**CONVOLUTIONAL, "kernel_size": 2}, (2, 2, 4, 3, 3, 2)),
+    Case("ConvLSTM3D", {**CONVOLUTIONAL, "kernel_size": 2, "padding": "same"}, (2, 2, 4, 3, 3, 2)),
+    Case("ConvLSTM3D", {**CONVOLUTIONAL, "kernel_size": (1, 2, 3), "strides": 2}, (2, 2, 4, 3, 3, 2)),
+    Case("ConvLSTM3D", {**CONVOLUTIONAL, "kernel_size": 2, "return_sequences": True}, (2, 2, 4, 3, 3, 2)),
 ]
 
-CASES = [*CORE, *CONVOLUTION, *POOLING, *NORMALIZATION, *ATTENTION, *RECURRENT]
+QUERY_AND_VALUE = ((4, 5, 6), (4, 7, 6))
+HEADS = {"num_heads": 2, "key_dim": 3}
+GROUPED = {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}
+
+PROJECTED_ATTENTION = [
+    Case("MultiHeadAttention", {**HEADS}, QUERY_AND_VALUE, spread=True),
+    Case("MultiHeadAttention", {**HEADS, "value_dim": 4, "output_shape": 5}, QUERY_AND_VALUE, spread=True),
+    Case("MultiHeadAttention", {**HEADS, "use_bias": False, "dropout": 0.5}, QUERY_AND_VALUE, spread=True),
+    Case("MultiHeadAttention", {**HEADS, "attention_axes": (1, 2)}, ((2, 3, 4, 6),) * 2, spread=True),
+    Case("GroupQueryAttention", {**GROUPED}, QUERY_AND_VALUE, spread=True),
+    Case("GroupQueryAttention", {**GROUPED, "use_bias": False}, QUERY_AND_VALUE, spread=True),
+    Case("GroupQueryAttention", {**GROUPED, "num_key_value_heads": 1}, QUERY_AND_VALUE, spread=True),
+    Case("GroupQueryAttention", {**GROUPED, "num_key_value_heads": 4}, QUERY_AND_VALUE, spread=True),
+]
+
+STEP = {"recurrent_initializer": "he_normal", "units": 4}
+LSTM, LSTMS = Case("LSTM", {**STEP}), Case("LSTM", {**STEP, "return_sequences": True})
+GRU, DENSE = Case("GRU", {**STEP}), Case("Dense", {"units": 4})
+CELLS = [Case("LSTMCell", {**STEP}), Case("GRUCell", {**STEP, "units": 2})]
+BACKWARDS = Case("LSTM", {**STEP, "return_sequences": True, "go_backwards": True})
+
+WRAPPERS = [
+    Case("Bidirectional", {"layer": LSTM}, (4, 5, 3)),
+    Case("Bidirectional", {"layer": GRU, "merge_mode": "sum"}, (4, 5, 3)),
+    Case("Bidirectional", {"layer": LSTMS, "merge_mode": "ave"}, (4, 5, 3)),
+    Case("Bidirectional", {"layer": LSTMS, "backward_layer": BACKWARDS, "merge_mode": "mul"}, (4, 5, 3)),
+    Case("TimeDistributed", {"layer": DENSE}, (4, 5, 3)),
+    Case("TimeDistributed", {"layer": LSTM}, (4, 2, 5, 3)),
+    Case("TimeDistributed", {"layer": Case("Conv2D", {"filters": 2, "kernel_size": 2})}, (4, 2, 5, 5, 3)),
+    Case("TimeDistributed", {"layer": Case("BatchNormalization")}, (4, 5, 3)),
+    Case("SpectralNormalization", {"layer": DENSE}),
+    Case("SpectralNormalization", {"layer": DENSE, "power_iterations": 3}, (4, 5, 3)),
+    Case("SpectralNormalization", {"layer": Case("Conv2D", {"filters": 2, "kernel_size": 2})}, (4, 5, 5, 3)),
+    Case("SpectralNormalization", {"layer": Case("Conv1D", {"filters": 2, "kernel_size": 3})}, (4, 5, 3)),
+    Case("RNN", {"cell": Case("SimpleRNNCell", {**STEP})}, (4, 5, 3)),
+    Case("RNN", {"cell": Case("LSTMCell", {**STEP}), "return_sequences": True}, (4, 5, 3)),
+    Case("RNN", {"cell": Case("GRUCell", {**STEP}), "go_backwards": True}, (4, 5, 3)),
+    Case("RNN", {"cell": Case("StackedRNNCells", {"cells": CELLS})}, (4, 5, 3)),
+]
+
+IMAGES = (2, 8, 6, 3)
+IMAGE_COLOR = [
+    Case("RandomBrightness", {"factor": 0.2, "seed": 7}, IMAGES),
+    Case("RandomBrightness", {"factor": (0.1, 0.1), "value_range": (0, 1)}, IMAGES),
+    Case("RandomBrightness", {"factor": (-0.5, -0.5), "value_range": (-1, 1)}, (2, 8, 6, 1)),
+    Case("RandomBrightness", {"factor": (0.1, 0.1), "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("RandomContrast", {"factor": 0.3, "seed": 7}, IMAGES),
+    Case("RandomContrast", {"factor": (0.0, 0.0), "value_range": (-3, 3)}, IMAGES),
+    Case("RandomContrast", {"factor": (0.5, 0.9), "seed": 7}, (2, 8, 6, 1)),
+    Case("RandomContrast", {"factor": 0.3, "seed": 7, "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("RandomColorJitter", {"brightness_factor": 0.2, "hue_factor": 0.3, "seed": 7}, IMAGES),
+    Case("RandomColorJitter", {"contrast_factor": 0.2, "value_range": (0, 1), "seed": 7}, IMAGES),
+    Case("RandomColorJitter", {"saturation_factor": (0.5, 0.5)}, IMAGES),
+    Case(
+        "RandomColorJitter",
+        {"brightness_factor": 0.2, "data_format": "channels_first", "seed": 7},
+        (2, 3, 8, 6),
+    ),
+    Case("RandomColorDegeneration", {"factor": 0.5, "seed": 7}, IMAGES),
+    Case("RandomColorDegeneration", {"factor": (0.5, 0.5)}, IMAGES),
+    Case("RandomColorDegeneration", {"factor": (1.0, 1.0), "value_range": (0, 1)}, IMAGES),
+    Case("RandomColorDegeneration", {"factor": (1, 1), "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("RandomGrayscale", {"factor": 1.0, "data_format": "channels_last"}, IMAGES),
+    Case("RandomGrayscale", {"factor": 1.0}, IMAGES),
+    Case("RandomGrayscale", {"factor": 0.0}, (2, 8, 6, 1)),
+    Case("RandomGrayscale", {"factor": 1, "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("RandomHue", {"factor": 0.3, "seed": 7}, IMAGES),
+    Case("RandomHue", {"factor": (0, 0)}, IMAGES),
+    Case("RandomHue", {"factor": (0.2, 0.6), "value_range": (0, 1), "seed": 7}, IMAGES),
+    Case("RandomHue", {"factor": 0.3, "seed": 7, "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("RandomSaturation", {"factor": 0.3, "seed": 7}, IMAGES),
+    Case("RandomSaturation", {"factor": (0.5, 0.5)}, IMAGES),
+    Case("RandomSaturation", {"factor": (0.2, 0.9), "value_range": (0, 1), "seed": 7}, IMAGES),
+    Case("RandomSaturation", {"factor": (0, 0), "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("RandomPosterization", {"factor": 3, "seed": 7}, IMAGES),
+    Case("RandomPosterization", {"factor": (4, 4)}, IMAGES),
+    Case("RandomPosterization", {"factor": (2, 6), "value_range": (-1, 1), "seed": 7}, (2, 8, 6, 1)),
+    Case("RandomPosterization", {"factor": 1, "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("RandomSharpness", {"factor": 0.3, "seed": 7}, IMAGES),
+    Case("RandomSharpness", {"factor": (0.5, 0.5)}, IMAGES),
+    Case("RandomSharpness", {"factor": (1, 1), "value_range": (-1, 1)}, (2, 8, 6, 1)),
+    Case("RandomSharpness", {"factor": (0, 0), "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("RandomInvert", {"seed": 7}, IMAGES),
+    Case("RandomInvert", {"factor": (1.0, 1.0)}, IMAGES),
+    Case("RandomInvert", {"factor": (0.2, 0.4), "value_range": (0, 1), "seed": 7}, (2, 8, 6, 1)),
+    Case("RandomInvert", {"factor": (1, 1), "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("RandomGaussianBlur", {"seed": 7}, (3, 8, 6, 3)),
+    Case("RandomGaussianBlur", {"factor": (1.0, 1.0), "kernel_size": (5, 5), "seed": 7}, (3, 8, 6, 3)),
+    Case("RandomGaussianBlur", {"sigma": (0.1, 2.0), "value_range": (0, 1), "seed": 7}, (3, 8, 6, 3)),
+    Case("RandomGaussianBlur", {"seed": 7, "data_format": "channels_first"}, (6, 3, 8, 6)),
+    Case("RandomErasing", {"seed": 7}, IMAGES),
+    Case("RandomErasing", {"factor": (1.0, 1.0), "scale": (0.1, 0.5), "seed": 7}, IMAGES),
+    Case("RandomErasing", {"fill_value": 3.0, "value_range": (0, 1), "seed": 7}, (2, 8, 6, 1)),
+    Case("RandomErasing", {"seed": 7, "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("Solarization", {}, IMAGES),
+    Case("Solarization", {"addition_factor": (0.3, 0.3), "threshold_factor": (0.4, 0.4)}, IMAGES),
+    Case("Solarization", {"threshold_factor": 0.5, "value_range": (-1, 1), "seed": 7}, (2, 8, 6, 1)),
+    Case("Solarization", {"addition_factor": 0.5, "seed": 7, "data_format": "channels_first"}, (2, 3, 8, 6)),
+    # Keras counts the values of a whole batch.
+    Case("Equalization", {}, (1, 8, 6, 3)),
+    Case("Equalization", {"bins": 16}, (1, 8, 6, 1)),
+    Case("Equalization", {"value_range": (-3, 3)}, (1, 8, 6, 3)),
+    Case("Equalization", {"data_format": "channels_first"}, (1, 3, 8, 6)),
+    Case("AutoContrast", {}, IMAGES),
+    Case("AutoContrast", {"value_range": (0, 1)}, (2, 8, 6, 1)),
+    Case("AutoContrast", {"value_range": (-1, 1)}, IMAGES),
+    Case("AutoContrast", {"value_range": (-3, 3)}, (2, 8, 6, 1)),
+    Case("ContrastLimitedAdaptiveHistogramEqualization", {}, (2, 16, 16, 3)),
+    Case("ContrastLimitedAdaptiveHistogramEqualization", {"tile_grid_size": (2, 3)}, IMAGES),
+    Case("ContrastLimitedAdaptiveHistogramEqualization", {"clip_limit": 0, "value_range": (-3, 3)}, IMAGES),
+    Case("ContrastLimitedAdaptiveHistogramEqualization", {"data_format": "channels_first"}, (2, 3, 9, 9)),
+    Case("MixUp", {"seed": 7}, IMAGES),
+    Case("MixUp", {"alpha": 1.0, "seed": 7}, IMAGES),
+    Case("MixUp", {"alpha": 0.5, "seed": 7}, (2, 8, 6, 1)),
+    Case("MixUp", {"seed": 7, "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("CutMix", {"seed": 7}, IMAGES),
+    Case("CutMix", {"factor": 0.5, "seed": 7}, (2, 8, 6, 1)),
+    Case("CutMix", {"factor": (0.5, 0.5), "seed": 7}, IMAGES),
+    Case("CutMix", {"seed": 7, "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("AugMix", {"num_chains": 1, "chain_depth": 1, "seed": 7}, IMAGES),  # graphs hold all choices
+    Case("AugMix", {"num_chains": 2, "chain_depth": 1, "all_ops": False, "seed": 7}, IMAGES),
+    Case("AugMix", {"factor": (0.1, 0.6), "alpha": 0.5, "value_range": (0, 1), "seed": 7}, IMAGES),
+    Case("AugMix", {"interpolation": "nearest", "seed": 7}, (2, 8, 6, 1)),
+    Case("RandAugment", {"num_ops": 1, "seed": 7}, IMAGES),
+    Case("RandAugment", {"num_ops": 1, "interpolation": "nearest", "seed": 7}, (2, 8, 6, 1)),
+    Case("RandAugment", {"value_range": (0, 1), "seed": 7}, IMAGES),
+    Case("RandAugment", {"num_ops": 3, "factor": (0.1, 0.9), "seed": 7}, IMAGES),
+]
+
+HALF = (0.5, 0.5)
+IMAGE_GEOMETRY = [  # with nothing left to chance
+    Case("Resizing", {"height": 4, "width": 9}, IMAGES),
+    Case("Resizing", {"height": 5, "width": 4, "interpolation": "nearest"}, IMAGES),
+    Case("Resizing", {"height": 4, "width": 4, "interpolation": "bicubic", "antialias": True}, IMAGES),
+    Case("Resizing", {"height": 9, "width": 4, "crop_to_aspect_ratio": True}, IMAGES),
+    Case("Resizing", {"height": 4, "width": 9, "pad_to_aspect_ratio": True, "fill_value": 2.0}, IMAGES),
+    Case("Resizing", {"height": 4, "width": 9, "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("CenterCrop", {"height": 3, "width": 4}, IMAGES),
+    Case("CenterCrop", {"height": 8, "width": 6}, IMAGES),
+    Case("CenterCrop", {"height": 9, "width": 4}, IMAGES),
+    Case("CenterCrop", {"height": 3, "width": 4, "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("RandomCrop", {"height": 8, "width": 6, "seed": 7}, IMAGES),
+    Case("RandomCrop", {"height": 12, "width": 9, "seed": 7}, IMAGES),
+    Case("RandomCrop", {"height": 9, "width": 4, "seed": 7}, IMAGES),
+    Case("RandomCrop", {"height": 6, "width": 8, "seed": 7, "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("RandomFlip", {}, (2, 1, 1, 3)),
+    Case("RandomFlip", {"mode": "horizontal", "seed": 7}, (2, 8, 1, 3)),
+    Case("RandomFlip", {"mode": "vertical"}, (2, 1, 6, 3)),
+    Case("RandomFlip", {"mode": "vertical", "data_format": "channels_first"}, (2, 3, 1, 6)),
+    Case("RandomRotation", {"factor": (0.1, 0.1)}, IMAGES),
+    Case("RandomRotation", {"factor": (-0.3, -0.3), "fill_mode": "wrap", "seed": 7}, IMAGES),
+    Case("RandomRotation", {"factor": HALF, "fill_mode": "nearest", "interpolation": "nearest"}, IMAGES),
+    Case("RandomRotation", {"factor": (0.1, 0.1), "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("RandomTranslation", {"height_factor": (0.1, 0.1), "width_factor": (-0.2, -0.2)}, IMAGES),
+    Case("RandomTranslation", {"height_factor": HALF, "width_factor": 0, "fill_mode": "constant"}, IMAGES),
+    Case("RandomTranslation", {"height_factor": 0.0, "width_factor": HALF, "fill_mode": "wrap"}, IMAGES),
+    Case(
+        "RandomTranslation",
+        {"height_factor": HALF, "width_factor": HALF, "data_format": "channels_first"},
+        (2, 3, 8, 6),
+    ),
+    Case("RandomZoom", {"height_factor": (0.3, 0.3)}, IMAGES),
+    Case("RandomZoom", {"height_factor": (0.3, 0.3), "width_factor": (-0.2, -0.2)}, IMAGES),
+    Case("RandomZoom", {"height_factor": HALF, "fill_mode": "constant", "fill_value": 2.0}, IMAGES),
+    Case("RandomZoom", {"height_factor": HALF, "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("RandomShear", {}, IMAGES),
+    Case("RandomShear", {"x_factor": (0.1, 0.3), "y_factor": 0.2}, (2, 1, 1, 3)),
+    Case("RandomShear", {"x_factor": 0.2, "fill_mode": "nearest", "seed": 7}, (2, 1, 6, 3)),
+    Case("RandomShear", {"y_factor": 0.2, "data_format": "channels_first"}, (2, 3, 8, 1)),
+    Case("RandomPerspective", {"scale": 0.0}, IMAGES),
+    Case("RandomPerspective", {"factor": 0.0, "seed": 7}, IMAGES),
+    Case("RandomPerspective", {"factor": (0.0, 0.0), "interpolation": "nearest", "fill_value": 1.0}, IMAGES),
+    Case("RandomPerspective", {"factor": 0.0, "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("RandomElasticTransform", {"scale": 0.0}, IMAGES),
+    Case("RandomElasticTransform", {"factor": 0.0, "seed": 7, "value_range": (-1, 1)}, IMAGES),
+    Case("RandomElasticTransform", {"scale": (0.0, 0.0), "fill_mode": "mirror"}, IMAGES),
+    Case("RandomElasticTransform", {"factor": 0.0, "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("MaxNumBoundingBoxes", {"max_number": 3}, IMAGES),
+    Case("MaxNumBoundingBoxes", {"max_number": 1, "bounding_box_format": "xyxy"}, IMAGES),
+    Case("MaxNumBoundingBoxes", {"max_number": 3, "data_format": "channels_first"}, (2, 3, 8, 6)),
+    Case("MaxNumBoundingBoxes", {"max_number": 3, "fill_value": -1}, (4, 4, 1)),
+]
+
+# Those that Keras runs without TensorFlow; the others are in tests/layers/test_lookup.py and test_hashing.py.
+SOUND = {"fft_length": 64, "sequence_stride": 16, "num_mel_bins": 8, "sampling_rate": 2000}
+FRAMES = {"frame_length": 8, "frame_step": 3}
+
+PREPROCESSING = [
+    Case("Normalization"),
+    Case("Normalization", {"axis": [1, 2]}, (4, 5, 3)),
+    Case("Normalization", {"axis": None}, (4, 5, 3)),
+    Case("Normalization", {"mean": 0.5, "variance": 4.0}),
+    Case("Normalization", {"mean": [0.5, 1.0, 2.0], "variance": [4.0, 1.0, 0.25], "invert": True}),
+    Case("CategoryEncoding", {"num_tokens": 10}, (4, 5), ints=True),
+    Case("CategoryEncoding", {"num_tokens": 10, "output_mode": "count"}, (4, 5), ints=True),
+    Case("CategoryEncoding", {"num_tokens": 10, "output_mode": "one_hot"}, (4, 1), ints=True),
+    Case("CategoryEncoding", {"num_tokens": 12, "output_mode": "one_hot"}, (4, 5), ints=True),
+    Case("Discretization", {"bin_boundaries": [0.0, 0.5, 1.0]}, (4, 5)),
+    Case("Discretization", {"bin_boundaries": [0.0], "output_mode": "one_hot"}, (4, 5)),
+    Case("Discretization", {"bin_boundaries": [0.0, 0.5], "output_mode": "multi_hot"}, (4, 5, 3)),
+    Case("Discretization", {"bin_boundaries": [0.0, 0.5], "output_mode": "count"}, (4, 5)),
+    Case("STFTSpectrogram", {**FRAMES}, (2, 40, 3)),
+    Case("STFTSpectrogram", {**FRAMES, "mode": "stft", "expand_dims": True, "padding": "same"}, (2, 40, 3)),
+    Case("STFTSpectrogram", {**FRAMES, "mode": "psd", "data_format": "channels_first"}, (2, 3, 40)),
+    Case(
+        "STFTSpectrogram", {"frame_length": 8, "mode": "real", "fft_length": 16, "window": None}, (2, 40, 3)
+    ),
+    Case("MelSpectrogram", {**SOUND}, (2, 400)),
+    Case("MelSpectrogram", {**SOUND, "window": "hamming", "sequence_length": 48}, (2, 400)),
+    Case("MelSpectrogram", {**SOUND, "power_to_db": False, "mag_exp": 1.0}, (2, 400)),
+    Case("MelSpectrogram", {**SOUND, "top_db": 10.0, "min_freq": 0.0, "max_freq": 500.0}, (2, 400)),
+]
+
+CASES = [
+    *CORE,
+    *CONVOLUTION,
+    *POOLING,
+    *NORMALIZATION,
+    *ATTENTION,
+    *PROJECTED_ATTENTION,
+    *RECURRENT,
+    *WRAPPERS,
+    *IMAGE_COLOR,
+    *PREPROCESSING,
+    *IMAGE_GEOMETRY,
+]

@@ -16,6 +16,7 @@ from torchkeras_lite import (
     metrics,
     mixed_precision,
     models,
+    ops,
     optimizers,
     random,
     regularizers,
@@ -25,6 +26,8 @@ from torchkeras_lite import (
 )
 from torchkeras_lite.base.device import device
 from torchkeras_lite.base.naming import name_scope
+from torchkeras_lite.engine.custom_operation import Operation
+from torchkeras_lite.engine.function import Function
 from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.keras_tensor import KerasTensor
 from torchkeras_lite.engine.precision import DTypePolicy
@@ -41,6 +44,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DTypePolicy",
+    "Function",
     "Initializer",
     "Input",
     "InputSpec",
@@ -49,6 +53,7 @@ __all__ = [
     "Loss",
     "Metric",
     "Model",
+    "Operation",
     "Optimizer",
     "Regularizer",
     "Sequential",
@@ -67,6 +72,7 @@ __all__ = [
     "mixed_precision",
     "models",
     "name_scope",
+    "ops",
     "optimizers",
     "random",
     "regularizers",

@@ -1,7 +1,5 @@
 """Process-wide settings, under Keras's names."""
 
-import warnings
-
 from torchkeras_lite.base.config import (
     backend,
     epsilon,
@@ -11,6 +9,7 @@ from torchkeras_lite.base.config import (
     set_floatx,
     set_image_data_format,
 )
+from torchkeras_lite.base.safe_mode import enable_unsafe_deserialization
 from torchkeras_lite.base.switches import (
     disable_flash_attention,
     disable_interactive_logging,
@@ -74,16 +73,3 @@ def set_backend(backend):
 def is_nnx_enabled():
     """Return `False`: NNX belongs to JAX."""
     return False
-
-
-def enable_unsafe_deserialization():
-    """Warn that nothing changes: code in a file is never run here.
-
-    Source: Keras 3 `keras.config.enable_unsafe_deserialization`.
-    """
-    warnings.warn(
-        "enable_unsafe_deserialization() has no effect: code in a file is never run. Register your "
-        "functions with "
-        "`@saving.register_keras_serializable()` or pass them in `custom_objects`.",
-        stacklevel=2,
-    )

@@ -204,8 +204,11 @@ def test_lambda_holds_a_module_and_refuses_other_things():
     assert len(layer.trainable_weights) == 2
     with pytest.raises(TypeError, match="`function` must be callable, got 3"):
         layers.Lambda(3)
-    with pytest.raises(TypeError, match="lambda"):
-        layers.Lambda(lambda x: x).get_config()
+    with pytest.warns(UserWarning, match="includes a `lambda`.*safe_mode=False"):
+        config = layers.Lambda(lambda x: x).get_config()
+    with pytest.raises(ValueError, match="arbitrary code execution"):
+        layers.Lambda.from_config(config)
+    assert layers.Lambda.from_config(config, safe_mode=False)(torch.ones(2)).tolist() == [1, 1]
 
 
 def test_identity_returns_what_it_gets(rng):

@@ -68,7 +68,7 @@ def assert_close(ours, theirs, rtol, atol, what):
 
 
 def assert_same_training(
-    ours, theirs=None, *, steps=20, dtype=torch.float32, new_rate=0.003, fast=False, rtol=1e-5, atol=2e-6, rng
+    ours, theirs=None, *, steps=25, dtype=torch.float32, new_rate=0.003, fast=False, rtol=1e-5, atol=2e-6, rng
 ):
     """Train both side by side; `new_rate` is assigned half-way, `fast` takes the way of training loops."""
     theirs = theirs or to_keras_optimizer(ours)

@@ -14,7 +14,7 @@ from torchkeras_lite.optimizers import schedules
 CLASSES = [
     getattr(optimizers, name)
     for name in optimizers.__all__
-    if isinstance(getattr(optimizers, name), type) and "Optimizer" not in name
+    if isinstance(getattr(optimizers, name), type) and "Optimizer" not in name and name != "TorchScheduler"
 ]
 
 

@@ -16,7 +16,7 @@ from torchkeras_lite.engine.weights import LayerParameter, WeightInfo, leaf
 CLASSES = [
     getattr(optimizers, name)
     for name in optimizers.__all__
-    if isinstance(getattr(optimizers, name), type) and "Optimizer" not in name
+    if isinstance(getattr(optimizers, name), type) and "Optimizer" not in name and name != "TorchScheduler"
 ]
 
 

@@ -13,7 +13,7 @@ from torchkeras_lite.engine.weights import LayerParameter, Weight, WeightInfo, l
 CLASSES = [
     getattr(optimizers, name)
     for name in optimizers.__all__
-    if isinstance(getattr(optimizers, name), type) and "Optimizer" not in name
+    if isinstance(getattr(optimizers, name), type) and "Optimizer" not in name and name != "TorchScheduler"
 ]
 
 
@@ -232,3 +232,36 @@ def test_cuda_equals_cpu(cls, rng):
     assert {leaf(v).device.type for v in there.variables if isinstance(v, Weight)} == {"cuda"}
     for mine, his in zip(moved.variables, owner.variables, strict=True):
         np.testing.assert_allclose(mine.numpy(), his.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: optimizers.SGD(1.0),
+        lambda: optimizers.SGD(1.0, clipnorm=0.1, use_ema=True, weight_decay=0.1),
+        lambda: optimizers.SGD(1.0, gradient_accumulation_steps=2),
+        lambda: optimizers.LossScaleOptimizer(optimizers.SGD(1.0), initial_scale=4.0),
+        lambda: optimizers.MultiOptimizer(optimizers.OptimizerMap(optimizers.SGD(1.0)), loss_scale_factor=2.0),
+    ],
+    ids=["plain", "options", "accumulation", "loss scale", "multi"],
+)
+@pytest.mark.parametrize("way", ["apply", "update"])
+def test_weights_that_take_their_gradients_as_values(way, make):
+    weights = [parameter([1.0, 2.0], "a"), parameter([1.0, 2.0], "b")]
+    plain = parameter([1.0, 2.0], "b")
+    weights[0].overwrite_with_gradient = True
+    optimizer, other = make(), make()
+    optimizer.build(weights)
+    other.build([plain])
+    for gradient in (torch.tensor([3.0, 0.5]), torch.tensor([2.0, 4.0])):
+        if way == "apply":
+            optimizer.apply([gradient, gradient], weights)
+        else:
+            for weight in weights:
+                weight.grad = gradient.clone()
+            optimizer.update()
+        other.apply([gradient], [plain])
+    expected = [3.0, 4.0] if optimizer.gradient_accumulation_steps else [2.0, 4.0]
+    np.testing.assert_array_equal(weights[0].numpy(), expected)
+    np.testing.assert_allclose(weights[1].numpy(), plain.numpy(), rtol=1e-6)
+    assert not optimizer.traceable

@@ -121,6 +121,12 @@ def test_option(name, arguments, options, fast, rng):
     assert_same_training(getattr(optimizers, name)(**arguments, **options), fast=fast, rng=rng)
 
 
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("SGD", "Adam", "Muon")])
+def test_option_of_every_optimizer(name, options, rng):
+    assert_same_training(getattr(optimizers, name)(**options), fast=True, rng=rng)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_accumulation_and_decay_together(name, rng):
     optimizer = getattr(optimizers, name)(gradient_accumulation_steps=2, weight_decay=0.05)

@@ -395,7 +395,7 @@ class TestWrongCalls:
                 {"loss": "mse", "metrics": {"labels": "mae"}},
                 "`metrics` names the output 'labels'.*did you mean 'label'",
             ),
-            ({"loss": "mse", "loss_weights": [1.0]}, "`loss_weights` should have as many entries"),
+            ({"loss": "mse", "loss_weights": [1.0]}, "`loss_weights` must match the number of losses"),
         ],
     )
     def test_outputs(self, arguments, text):
@@ -418,7 +418,7 @@ class TestWrongCalls:
             ({"validation_split": 1.5}, "`validation_split` must be between 0 and 1, got 1.5"),
             ({"validation_split": 0.99}, "not sufficient to split"),
             ({"class_weight": {0: 1.0}, "sample_weight": np.ones(50)}, "at the same time"),
-            ({"batch_size": 0}, "`batch_size` must be a positive integer, got 0"),
+            ({"batch_size": 0}, "`batch_size` must be a positive integer, got batch_size=0"),
             (
                 {"validation_freq": 0, "validation_split": 0.5},
                 "`validation_freq` must be a positive integer or a list",
@@ -434,6 +434,11 @@ class TestWrongCalls:
         self.refused(lambda: model_of().fit(None, verbose=0), "Expected data as arrays")
         self.refused(
             lambda: model_of().fit(np.array([["a"]] * 50), Y, verbose=0),
+            "declared with dtype='float32', got strings",
+            TypeError,
+        )
+        self.refused(
+            lambda: model_of().fit(X, np.array([["a"]] * 50), verbose=0),
             "Failed to convert an array of dtype <U1",
         )
         self.refused(

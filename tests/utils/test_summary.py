@@ -197,8 +197,8 @@ def test_functions_are_rows():
         ["dense (Dense)", "(None, 4)", "36", "inp[0][0]"],
         ["relu (function)", "(None, 4)", "0", "dense[0][0]"],
         ["last (Dense)", "(None, 4)", "20", "relu[0][0]"],
-        ["add (function)", "(None, 4)", "0", "last[0][0], relu[0][0]"],
-        ["add_1 (function)", "(None, 4)", "0", "add[0][0], relu[0][0]"],
+        ["add (Add)", "(None, 4)", "0", "last[0][0], relu[0][0]"],
+        ["add_1 (Add)", "(None, 4)", "0", "add[0][0], relu[0][0]"],
     ]
 
 

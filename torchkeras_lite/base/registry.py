@@ -9,6 +9,7 @@ import contextvars
 
 _public: dict[str, dict[str, object]] = {}
 _public_names: dict[object, tuple[str, str]] = {}
+_public_files: dict[tuple[str, str], type] = {}
 _custom: dict[str, object] = {}
 _custom_names: dict[object, str] = {}
 _NOTHING: dict = {}
@@ -32,6 +33,12 @@ def publish(room, objects, aliases=()):
             _public_names[value] = (module, name)
 
 
+def publish_as(module, cls):
+    """Make `cls` known by a path of Keras's source tree alone, which it is also written with."""
+    _public_files[module, cls.__name__] = cls
+    _public_names[cls] = (module, cls.__name__)
+
+
 def public_name(cls):
     """Return `("keras.layers", "Dense")` for a public class, else `None`."""
     return _public_names.get(cls)
@@ -42,6 +49,57 @@ def public_object(module, name):
     return _public.get(module, {}).get(name)
 
 
+# The kinds of objects that a config may name, each with the rooms that hold them.
+KINDS = {
+    "activations": ("activations",),
+    "constraints": ("constraints",),
+    "dtype_policies": ("dtype_policies",),
+    "engine": ("models",),
+    "initializers": ("initializers",),
+    "layers": ("layers",),
+    "losses": ("losses",),
+    "metrics": ("metrics",),
+    "models": ("models",),
+    "optimizers": ("optimizers", "optimizers.schedules"),
+    "random": ("random",),
+    "regularizers": ("regularizers",),
+    "utils": ("utils",),
+}
+KERAS_PACKAGES = ("keras", "tf_keras", "tensorflow", "torchkeras_lite")
+FUNCTION_ROOMS = ("activations", "losses", "metrics", "constraints", "initializers", "regularizers")
+
+
+def is_keras_module(module):
+    """Whether `module`, a path from a config, is one of Keras's own, public or not."""
+    return isinstance(module, str) and module.partition(".")[0] in KERAS_PACKAGES
+
+
+def find_public_class(module, name):
+    """Return the public class that a config's `module` and `class_name` stand for, else `None`.
+
+    The path says no more than the kind: `keras.src.backend.torch.optimizers.torch_adam` is an optimizer's.
+    """
+    parts = module.split(".") if module else []
+    rooms = next((KINDS[part] for part in parts if part in KINDS), None)
+    if rooms is None:
+        found = public_object("keras", name) or (None if len(parts) > 1 else public_class(name))
+        return found if isinstance(found, type) else None
+    places = (module, *(f"keras.{room}" for room in rooms))
+    named = (public_object(place, name) for place in places)
+    return next((found for found in named if isinstance(found, type)), _public_files.get((module, name)))
+
+
+def find_public_function(module, name):
+    """Return the public function (or class) of a kind that configs name as functions, else `None`."""
+    parts = set((module or "builtins").split("."))
+    named = [room for room in FUNCTION_ROOMS if room in parts]
+    for room in named or (FUNCTION_ROOMS if parts <= {"builtins", "keras"} else ()):
+        found = public_object(f"keras.{room}", name)
+        if found is not None:
+            return found
+    return None
+
+
 def public_members(module):
     """Return the names and objects published for `module`."""
     return dict(_public.get(module, {}))
@@ -49,10 +107,9 @@ def public_members(module):
 
 def public_class(name):
     """Return the public class called `name`, a layer if there is one (old files name no room)."""
-    for members in (_public.get("keras.layers", {}), *_public.values()):
-        if isinstance(members.get(name), type):
-            return members[name]
-    return None
+    rooms = ("layers", *dict.fromkeys(room for kind in KINDS.values() for room in kind))
+    named = (public_object(f"keras.{room}", name) for room in rooms)
+    return next((found for found in named if isinstance(found, type)), None)
 
 
 def register_keras_serializable(package="Custom", name=None):
@@ -71,8 +128,8 @@ def register_keras_serializable(package="Custom", name=None):
     def register(target):
         if isinstance(target, type) and not hasattr(target, "get_config"):
             raise ValueError(
-                f"Cannot register class {target.__name__}: it has no `get_config()` method, "
-                "so it could not be written. Add one that returns the constructor's arguments."
+                "Cannot register a class that does not have a get_config() method, because it could not be "
+                f"written: {target.__name__}. Add one that returns the constructor's arguments."
             )
         registered_name = f"{package}>{name or target.__name__}"
         _custom[registered_name] = target
@@ -96,6 +153,16 @@ def get_registered_object(name, custom_objects=None, module_objects=None):
         if name in table:
             return table[name]
     return None
+
+
+def get_registered_by_last_name(name):
+    """Return what was registered as `<any package>><name>` (files of Keras before 3.7 lack the package)."""
+    return next((value for key, value in _custom.items() if key.endswith(f">{name}")), None)
+
+
+def get_scoped_object(name, default=None):
+    """Return what an open `CustomObjectScope` calls `name`, else `default`."""
+    return _scoped.get().get(name, default)
 
 
 def get_custom_objects():

@@ -2,18 +2,49 @@
 registered_name}`.
 
 Reading never imports what a config names and never runs code from it: classes come from the public tables,
-from registrations and from `custom_objects` alone.
+from registrations and from `custom_objects` alone. Bytecode of lambdas is the exception that the caller must
+ask for, see `safe_mode`.
 """
 
+import contextlib
+import contextvars
+import inspect
 import types
+import warnings
 
 import numpy as np
 import torch
 
-from torchkeras_lite.base import dtypes, registry
+from torchkeras_lite.base import dtypes, lambda_code, registry
 from torchkeras_lite.base.checks import suggestion
+from torchkeras_lite.base.safe_mode import in_safe_mode, safe_mode_scope
 
 PLAIN = (str, int, float, bool, type(None))
+_written: contextvars.ContextVar[dict | None] = contextvars.ContextVar("written", default=None)
+_read: contextvars.ContextVar[dict | None] = contextvars.ContextVar("read", default=None)
+_postponed: contextvars.ContextVar[list | None] = contextvars.ContextVar("postponed", default=None)
+
+
+@contextlib.contextmanager
+def object_sharing_scope():
+    """Write and read an object that is held in several places of one config as one object."""
+    tokens = _written.set({}), _read.set({})
+    try:
+        yield
+    finally:
+        _written.reset(tokens[0])
+        _read.reset(tokens[1])
+
+
+@contextlib.contextmanager
+def postponed_compilation():
+    """Collect `(model, compile config)` pairs inside, instead of compiling models as they are read."""
+    pairs = []
+    token = _postponed.set(pairs)
+    try:
+        yield pairs
+    finally:
+        _postponed.reset(token)
 
 
 def serialize_keras_object(obj):
@@ -26,8 +57,8 @@ def serialize_keras_object(obj):
     Raises:
         TypeError: an object without `get_config()`.
 
-    Source: Keras 3 `keras.saving.serialize_keras_object`. Lambdas raise here: their bytecode is never
-    written.
+    Source: Keras 3 `keras.saving.serialize_keras_object`. A lambda is written as bytecode, with a warning:
+    it is read with `safe_mode=False` alone.
     """
     if isinstance(obj, PLAIN):
         return obj
@@ -39,7 +70,7 @@ def serialize_keras_object(obj):
         )
     if isinstance(obj, dict):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
-    if isinstance(obj, np.generic):
+    if isinstance(obj, np.generic) or (isinstance(obj, np.ndarray) and not obj.ndim):
         return obj.item()
     if isinstance(obj, (np.ndarray, torch.Tensor)):
         kind = "__numpy__" if isinstance(obj, np.ndarray) else "__tensor__"
@@ -60,10 +91,7 @@ def serialize_keras_object(obj):
     if isinstance(obj, type):
         return _class_reference(obj)
     if isinstance(obj, types.LambdaType) and obj.__name__ == "<lambda>":
-        raise TypeError(
-            "Cannot serialize a lambda. Define a named function and register it with "
-            "`@saving.register_keras_serializable()`."
-        )
+        return _lambda_config(obj)
     if not hasattr(obj, "get_config"):
         if callable(obj) and hasattr(obj, "__name__"):
             return {
@@ -77,6 +105,7 @@ def serialize_keras_object(obj):
             "Add one that returns the constructor's arguments."
         )
     written = {**_class_reference(type(obj)), "config": _plain_config(obj)}
+    _note_sharing(obj, written)
     for key, method in (("build_config", "get_build_config"), ("compile_config", "get_compile_config")):
         state = getattr(obj, method, lambda: None)()
         if state is not None:
@@ -84,19 +113,50 @@ def serialize_keras_object(obj):
     return written
 
 
+def _lambda_config(function):
+    warnings.warn(
+        f"The object being serialized includes a `lambda` ({_source_of(function)}). This is unsafe: to reload "
+        "it, `safe_mode=False` must be passed to the loading function. Use a named function, registered with "
+        "`@saving.register_keras_serializable()`, instead.",
+        stacklevel=3,
+    )
+    return {"class_name": "__lambda__", "config": {"value": lambda_code.dump_function(function)}}
+
+
+def _source_of(function):
+    try:
+        return inspect.getsource(function).strip()
+    except (OSError, TypeError):
+        return "of unknown source"
+
+
+def _note_sharing(obj, written):
+    seen = _written.get()
+    if seen is None:
+        return
+    first = seen.setdefault(id(obj), (obj, written))[1]  # the object is kept, so that its id stays its own
+    if first is not written:
+        first["shared_object_id"] = written["shared_object_id"] = id(obj)
+
+
 def _plain_config(obj):
     config = obj.get_config()
+    if not isinstance(config, dict):
+        raise TypeError(f"The `get_config()` method of {obj} should return a dict. It returned: {config}")
     return {key: serialize_keras_object(value) for key, value in config.items()}
 
 
 def _class_reference(cls):
     public = registry.public_name(cls)
-    module, name = public or (None, cls.__name__)
+    module, name = public or (cls.__module__, cls.__name__)
+    if public is None and registry.is_keras_module(module):
+        module = None
+    private = public is None or module.startswith("keras.src")
     return {
-        "module": module,
+        "module": None if module == "__main__" else module,
         "class_name": name,
         "config": None,
-        "registered_name": None if public else registry.get_registered_name(cls),
+        "registered_name": registry.get_registered_name(cls) if private else None,
     }
 
 
@@ -116,95 +176,182 @@ def _literal(class_name, config):
         case "__tuple__":
             return tuple(deserialize_keras_object(part) for part in value)
         case "__lambda__":
-            raise ValueError(
-                "The config holds the bytecode of a Python lambda, which is not run. Give the function by "
-                "name through `custom_objects`."
-            )
+            if in_safe_mode() is not False:
+                raise ValueError(
+                    "The config holds the bytecode of a Python lambda, and running it would be arbitrary "
+                    "code execution, so it is refused. If you trust where it comes from, pass `safe_mode=False` to the loading "
+                    "function; else give the function by name through `custom_objects`."
+                )
+            return lambda_code.load_function(value)
     return NotImplemented
 
 
 def find_class(config, custom_objects=None):
-    """Return the class (or function) that `config` names.
+    """Return the class that `config` names.
 
     Raises:
-        TypeError: nothing of that name is public, registered or in `custom_objects`.
+        TypeError: nothing of that name is public, registered or in `custom_objects`; names that are no text.
+        ValueError: a public class with the registered name of another.
     """
     class_name, module = config["class_name"], config.get("module")
-    registered = config.get("registered_name") or class_name
-    for name in (registered, class_name):
+    registered = config.get("registered_name")
+    for what, value in (("class_name", class_name), ("module", module), ("registered_name", registered)):
+        if not isinstance(value, str) and (value is not None or what == "class_name"):
+            raise TypeError(f"Expected `{what}` in a config to be a string, got {value!r}.")
+    public = registry.find_public_class(module, class_name) if registry.is_keras_module(module) else None
+    names = [registered] if registered else []
+    if public is None or "registered_name" not in config:
+        names.append(class_name)
+    for name in names:
         found = registry.get_registered_object(name, custom_objects)
         if found is not None:
             return found
-    found = registry.public_object(module, class_name) if module else None
-    if found is None:
-        found = registry.public_class(class_name)
-    if found is not None:
-        return found
+    if public is not None and registered not in (None, "", class_name):
+        raise ValueError(
+            f"The config gives the registered name {registered!r}, which nothing has, and '{module}.{class_name}' "
+            "resolved to a Keras built-in, which has none. Register your class or pass it in `custom_objects`."
+        )
+    if public is None and module is None:
+        public = registry.find_public_class(None, class_name)
+    if public is not None:
+        return public
     known = [*(custom_objects or {}), *registry.public_members(module)]
     raise TypeError(
-        f"Could not locate class '{class_name}' of module {module!r}{suggestion(class_name, known)} Register "
-        "it with "
+        f"Could not locate class '{class_name}' of module {module!r}{suggestion(class_name, known)} Modules "
+        "that a config names are never imported. Register the class with "
         "`@saving.register_keras_serializable()` or pass it in `custom_objects`."
     )
 
 
-def deserialize_keras_object(config, custom_objects=None, safe_mode=True):
+def deserialize_keras_object(config, custom_objects=None, safe_mode=True, **kwargs):
     """Return the object that `config` describes (the reverse of `serialize_keras_object`).
 
     Args:
         config: What `serialize_keras_object` returned, or Keras wrote.
         custom_objects: Mapping of names to the classes and functions that are not public and not registered.
-        safe_mode: Accepted as in Keras. Code in a config is never run, whatever this says.
+        safe_mode: `False` allows the bytecode of Python lambdas in the config, which is then run. Inside a
+            load, what the load was told counts.
+        **kwargs: Keras's `module_objects`: a mapping of further names.
 
     Raises:
-        TypeError: a class or function of an unknown name.
+        TypeError: a class or function of an unknown name, a config of another form.
         ValueError: a config that holds code.
 
     Source: Keras 3 `keras.saving.deserialize_keras_object`.
     """
+    custom_objects = {**(kwargs.pop("module_objects", None) or {}), **(custom_objects or {})}
+    if kwargs:
+        raise TypeError(f"deserialize_keras_object: unknown argument `{next(iter(kwargs))}`.")
+    if in_safe_mode() is None:
+        with safe_mode_scope(safe_mode):
+            return deserialize_keras_object(config, custom_objects)
     if custom_objects:
         with registry.CustomObjectScope(custom_objects):
-            return deserialize_keras_object(config)
+            return _deserialize(config)
+    return _deserialize(config)
+
+
+def _deserialize(config):
+    if isinstance(config, str):
+        return registry.get_scoped_object(config, config)
     if isinstance(config, PLAIN):
         return config
     if isinstance(config, (list, tuple)):
-        return type(config)(map(deserialize_keras_object, config))
+        return type(config)(map(_deserialize, config))
     if not isinstance(config, dict):
         return config
     if "class_name" not in config or "config" not in config:
-        return {key: deserialize_keras_object(value) for key, value in config.items()}
+        return {key: _deserialize(value) for key, value in config.items()}
     class_name, inner = config["class_name"], config["config"]
+    if class_name == "__typespec__":
+        raise TypeError(
+            f"Expected 'config' to be a list or a tuple, and a package that knows TensorFlow's types, got "
+            f"{inner!r}. Save the model without type specs."
+        )
     if class_name == "function":
-        return _find_function(inner)
+        return find_function(config)
     if isinstance(inner, dict):
         literal = _literal(class_name, inner)
         if literal is not NotImplemented:
             return literal
-    found = find_class(config)
-    if inner is None:
-        return found
-    if not isinstance(found, type):
-        return found
-    if hasattr(found, "from_config"):
-        instance = found.from_config(inner)
-    else:
-        instance = found(**deserialize_keras_object(inner))
-    build_config = config.get("build_config")
-    if build_config and hasattr(instance, "build_from_config") and not getattr(instance, "built", True):
-        instance.build_from_config(build_config)
-    compile_config = config.get("compile_config")
-    if compile_config and hasattr(instance, "compile_from_config"):
-        instance.compile_from_config(compile_config)
+    shared, shared_id = _read.get(), config.get("shared_object_id")
+    if shared is not None and shared_id is not None and shared_id in shared:
+        return shared[shared_id]
+    instance = _instance(config)
+    if shared is not None and shared_id is not None:
+        shared[shared_id] = instance
     return instance
 
 
-def _find_function(name):
+def _instance(config):
+    found, inner = find_class(config), config["config"]
+    if inner is None or not isinstance(found, type):
+        return found
+    if not isinstance(inner, dict):
+        raise TypeError(
+            f"Expected 'config' to be a dict for '{config['class_name']}', got {inner!r} of type "
+            f"{type(inner).__name__}."
+        )
+    if not hasattr(found, "from_config") and registry.public_name(found):
+        raise TypeError(
+            f"Unable to reconstruct an instance of '{config['class_name']}': the class has no `from_config()` "
+            "method, so it cannot be in a config."
+        )
+    try:
+        instance = (
+            found.from_config(inner) if hasattr(found, "from_config") else found(**_deserialize(inner))
+        )
+    except TypeError as error:
+        raise TypeError(
+            f"{found} could not be deserialized properly: {error}. Objects that `get_config()` writes must be "
+            f"read again in `from_config()`. The config: {_shortened(inner)}"
+        ) from error
+    build_config = config.get("build_config")
+    if build_config and hasattr(instance, "build_from_config") and not getattr(instance, "built", True):
+        instance.build_from_config(build_config)
+        instance.built = True
+    compile_config = config.get("compile_config")
+    if compile_config and hasattr(instance, "compile_from_config"):
+        if _postponed.get() is None:
+            instance.compile_from_config(compile_config)
+        else:
+            _postponed.get().append((instance, compile_config))
+    return instance
+
+
+def _shortened(config, length=2000):
+    text = repr(config)
+    return text if len(text) <= length else f"{text[:length]}..."
+
+
+def find_function(config):
+    """Return the function that `config`, of class name "function", names.
+
+    Raises:
+        TypeError: nothing of that name is public, registered or in scope, or the name is no text.
+    """
+    name, module = config["config"], config.get("module")
+    if not isinstance(name, str):
+        raise TypeError(
+            f"Expected 'config' to be a non-null str for a function, its name, got {name!r} of type "
+            f"{type(name).__name__}."
+        )
     found = registry.get_registered_object(name)
-    for module in ("keras.activations", "keras.losses", "keras.metrics", "keras.ops"):
-        found = found or registry.public_object(module, name)
+    if found is None and isinstance(config.get("registered_name"), str):
+        found = registry.get_registered_object(config["registered_name"])
+    if found is None and module == "builtins":
+        found = registry.get_registered_by_last_name(name)
+    if found is None and (module in (None, "builtins") or registry.is_keras_module(module)):
+        found = registry.find_public_function(module, name)
+        if found is not None and config.get("registered_name") not in (None, "", "function", name):
+            raise ValueError(
+                f"The config gives the registered name {config['registered_name']!r}, which nothing has, and "
+                f"'{name}' resolved to a Keras built-in, which has none. Register your function."
+            )
     if found is None:
         raise TypeError(
-            f"Could not locate function '{name}'. Register it with "
+            f"Could not locate function '{name}' of module {module!r} among the activations, losses, metrics "
+            "and their like, which are all that a config may name. Register it with "
             "`@saving.register_keras_serializable()` or pass it in `custom_objects`."
         )
     return found

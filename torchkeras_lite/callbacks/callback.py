@@ -45,6 +45,12 @@ class Callback:
         """Receive the model, before any hook is called."""
         self._model = model
 
+    def release(self):
+        """Let go of files and of anything else held open, at the end of a loop, however it ended.
+
+        Not in Keras: after an error or Ctrl-C `on_train_end` is not called.
+        """
+
     def on_train_begin(self, logs=None):
         """Before the first epoch of `fit`."""
 

@@ -209,9 +209,12 @@ class CallbackList(Callback):
         self._call("on_predict_end", logs=logs)
 
     def close(self):
-        """Let go of a bar that is still drawn; loops call it in their `finally`."""
-        if self._progbar is not None:
-            self._progbar.close()
+        """Let go of what callbacks hold open: bars, files, swapped weights; loops call it in their
+        `finally`."""
+        for callback in self.callbacks:
+            release = getattr(callback, "release", None)
+            if release is not None:
+                release()
 
 
 def batch_hook(callback, *names):

@@ -55,6 +55,10 @@ class CSVLogger(Callback):
 
     def on_train_end(self, logs=None):
         """Close the file."""
+        self.release()
+
+    def release(self):
+        """Close the file."""
         if self.csv_file is not None:
             self.csv_file.close()
         self.csv_file = None

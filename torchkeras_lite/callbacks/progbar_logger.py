@@ -48,7 +48,7 @@ class ProgbarLogger(Callback):
     def on_train_end(self, logs=None):
         """End the silence."""
         self._in_fit = False
-        self.close()
+        self.release()
 
     def on_epoch_begin(self, epoch, logs=None):
         """Print the number of the epoch if there are several, and begin a bar."""
@@ -102,13 +102,13 @@ class ProgbarLogger(Callback):
         if perf_counter() >= self._next_draw:
             self._draw(logs)
 
-    def close(self):
+    def release(self):
         """End a bar that is still drawn."""
         if self.progbar is not None:
             self.progbar.close()
 
     def _begin(self):
-        self.close()
+        self.release()
         self.seen = 0
         self.progbar = Progbar(self.target, verbose=self.verbose, interval=0, stateless_metrics=())
         self._next_draw = 0.0

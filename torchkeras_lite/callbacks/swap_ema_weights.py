@@ -71,6 +71,10 @@ class SwapEMAWeights(Callback):
         if self.swap_on_epoch:
             self._swap_in()
 
+    def release(self):
+        """Put the weights back where an evaluation or a prediction did not end."""
+        self._swap_out()
+
     def on_train_end(self, logs=None):
         """Leave what is in place."""
         self._kept = None

@@ -183,6 +183,10 @@ class TensorBoard(Callback):
 
     def on_train_end(self, logs=None):
         """Close the files."""
+        self.release()
+
+    def release(self):
+        """End the profile and close the files."""
         self._in_fit = False
         self._end_profile()
         self._close()

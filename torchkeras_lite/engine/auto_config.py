@@ -45,6 +45,8 @@ def given_arguments(instance, arguments):
     for parameter in signature.parameters.values():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             named |= named.pop(parameter.name, {})
+        elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            named.pop(parameter.name, None)
     return named
 
 
@@ -85,6 +87,7 @@ def read_config(instance, cls, given):
                 f"`self.{name}`, or override `get_config()`."
             )
         try:
+            _refuse_lambda(value)
             config[name] = serialize_argument(value, name)
         except TypeError as error:
             raise TypeError(
@@ -93,6 +96,14 @@ def read_config(instance, cls, given):
                 "Override `get_config()` and `from_config()`."
             ) from error
     return config
+
+
+def _refuse_lambda(value):
+    if getattr(value, "__name__", None) == "<lambda>":
+        raise TypeError(
+            "it is a lambda, which has no name. Define a named function and register it with "
+            "`@saving.register_keras_serializable()`."
+        )
 
 
 def looks_serialized(value):

@@ -49,7 +49,8 @@ def weights(layer):
     return found
 
 
-def _visit(layer, found, seen):
+def own_weights(layer):
+    """Return the `Weight`s that `layer` itself has, without those of layers inside, trainable ones first."""
     if layer._containers:
         tracking.register_members(layer, layer._containers)
     own = [*layer._declared.values()]
@@ -61,10 +62,19 @@ def _visit(layer, found, seen):
             own.append(_view(layer, layer, key, None))
     own = [w for w in own if w.tensor is not None]
     own.sort(key=lambda w: not w.born_trainable)
-    _take(own, found, seen)
-    governed = {spec.at.partition(".")[0] for spec in layer.weight_specs if "." in spec.at}
+    return own
+
+
+def governed(layer):
+    """Return the names of the torch modules whose tensors the weight specs of `layer` stand for."""
+    return {spec.at.partition(".")[0] for spec in layer.weight_specs if "." in spec.at}
+
+
+def _visit(layer, found, seen):
+    _take(own_weights(layer), found, seen)
+    names = governed(layer)
     for name, child in layer._modules.items():
-        if child is not None and name not in governed:
+        if child is not None and name not in names:
             _visit_child(layer, child, name, found, seen)
 
 

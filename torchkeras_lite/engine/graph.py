@@ -27,12 +27,15 @@ class Recording:
         outputs: Nested symbolic outputs.
         calls: All calls between them, in an order in which they can run.
         modules: The modules called, each once, in Keras's order of layers; those of inputs included.
+        operations: The same with the calls of functions between them.
+        depths: `id(call)` to its longest distance to an output.
     """
 
     inputs: object
     outputs: object
     calls: list[Call]
     modules: list[nn.Module]
+    operations: list[object] = field(default_factory=list)
     depths: dict[int, int] = field(default_factory=dict)
 
 
@@ -54,17 +57,17 @@ def trace(inputs, outputs, owner="Model"):
     for tensor in flat_inputs:
         if tensor.call.is_input and id(tensor.call) not in depths:  # an input that nothing uses
             depths[id(tensor.call)] = 0
-            first_visit.setdefault(id(tensor.call.target), -1)
+            first_visit.setdefault(id(tensor.call.owner), -1)
             order.insert(0, tensor.call)
-    module_depths, modules = {}, {}
+    owner_depths, owners = {}, {}
     for call in order:
-        if call.is_module:
-            modules[id(call.target)] = call.target
-            previous = module_depths.get(id(call.target), 0)
-            module_depths[id(call.target)] = max(previous, depths[id(call)])
-    ranked = sorted(modules, key=lambda key: (-module_depths[key], first_visit[key]))
+        key = id(call.owner)
+        owners[key] = call.owner
+        owner_depths[key] = max(owner_depths.get(key, 0), depths[id(call)])
+    ranked = [owners[key] for key in sorted(owners, key=lambda key: (-owner_depths[key], first_visit[key]))]
+    modules = [owner for owner in ranked if isinstance(owner, nn.Module)]
     calls = [call for call in order if not call.is_input]
-    return Recording(inputs, outputs, calls, [modules[key] for key in ranked], depths)
+    return Recording(inputs, outputs, calls, modules, ranked, depths)
 
 
 def _symbolic(structure, what, owner):
@@ -84,7 +87,7 @@ def _symbolic(structure, what, owner):
 
 
 def _walk(outputs, inputs, given, owner):
-    """Return the calls below `outputs`, inputs first, and the order in which modules were met."""
+    """Return the calls below `outputs`, inputs first, and the order in which their owners were met."""
     order, state, first_visit = [], {}, {}
     for output in outputs:
         stack = [(output, None)]
@@ -102,13 +105,12 @@ def _walk(outputs, inputs, given, owner):
             if call.is_input and id(tensor) not in given:
                 names = [t.name for t in inputs]
                 raise ValueError(
-                    f"{owner}: graph disconnected: output {_describe(output)} depends on the input "
-                    f"{_describe(tensor)}, which is "
+                    f"{owner}: graph disconnected. Output {_describe(output)} is not connected to `inputs`: "
+                    f"it depends on the input {_describe(tensor)}, which is "
                     f"not among the model's inputs {names}. Add it to `inputs`, or start from another tensor."
                 )
             state[id(call)] = "open"
-            if call.is_module:
-                first_visit.setdefault(id(call.target), len(first_visit))
+            first_visit.setdefault(id(call.owner), len(first_visit))
             stack.append((None, call))
             stack.extend((t, None) for t in reversed(call.inputs))
     return order, first_visit
@@ -123,12 +125,10 @@ def _depths(order, given):
 
     All calls of one module are as deep as its deepest.
     """
-    depths, module_depths = {}, {}
+    depths, owner_depths = {}, {}
     for call in reversed(order):
-        depth = depths.get(id(call), 0)
-        if call.is_module:
-            depth = max(depth, module_depths.get(id(call.target), 0))
-            module_depths[id(call.target)] = depth
+        key = id(call.owner)
+        depth = owner_depths[key] = max(depths.get(id(call), 0), owner_depths.get(key, 0))
         depths[id(call)] = depth
         for tensor in call.inputs:
             if id(tensor) not in given or tensor.call.is_input:
@@ -218,6 +218,10 @@ class Lowering:
             return self.graph.call_function(leaf.spec.to_keras, (value,))
         if isinstance(leaf, torch.Tensor):
             return self._constant(leaf)
+        if callable(leaf) and not isinstance(leaf, type):  # what `ops.map` runs, which code cannot spell
+            key = f"function_{len(self.constants)}"
+            self.constants[key] = self.attributes[key] = leaf
+            return self.graph.get_attr(key)
         return leaf
 
     def _value(self, tensor):
@@ -267,6 +271,6 @@ def _identifier(name):
 
 
 def lower(recording, keys, class_name):
-    """Return an `fx.GraphModule` from the flat inputs to the outputs, and the tensors it holds."""
+    """Return an `fx.GraphModule` from flat inputs to outputs, and the tensors and functions that it holds."""
     lowering = Lowering(recording, keys, class_name)
     return lowering.run(), lowering.constants

@@ -45,6 +45,11 @@ class Call:
         return isinstance(self.target, torch.nn.Module)
 
     @property
+    def owner(self):
+        """What all calls of one thing have in common: the module or `Operation`; of a function, the call."""
+        return self.target if self.is_module or hasattr(self.target, "get_config") else self
+
+    @property
     def inputs(self):
         """The symbolic tensors among the arguments, in order."""
         return [leaf for leaf in nested.flatten((self.args, self.kwargs)) if isinstance(leaf, KerasTensor)]
@@ -88,14 +93,22 @@ def any_symbolic(structure):
     return any(isinstance(leaf, KerasTensor) for leaf in nested.flatten(structure))
 
 
-def record_function(function, args, kwargs, name=None):
-    """Record a call of a torch function or any other callable, and return its symbolic results."""
+def record_function(function, args, kwargs, name=None, *, counted=False):
+    """Record a call of a torch function or any other callable, and return its symbolic results.
+
+    Args:
+        function: What is called.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+        name: What the call is named after; by default the function's name.
+        counted: Whether the name is an automatic one: `add`, `add_1`, ...
+    """
     name = name or getattr(function, "__name__", type(function).__name__)
     args, kwargs = nested.map_structure(_as_constant, (tuple(args), dict(kwargs)))
     recorded = record_inside_module(function, args, kwargs)
     if recorded is not None:
         return recorded
-    return record(Call(function, args, kwargs, name))
+    return record(Call(function, args, kwargs, naming.unique_name(name) if counted else name))
 
 
 def _as_constant(leaf):
@@ -106,9 +119,18 @@ def _as_constant(leaf):
 
 
 def record(call):
-    """Give `call` its symbolic outputs, found by running it without values, and return them."""
+    """Give `call` its symbolic outputs, found by running it without values, and return them.
+
+    An operation that has a `compute_output_spec` is asked instead.
+    """
+    specify = None if call.is_module else getattr(call.target, "compute_output_spec", None)
     try:
-        specs = shapes.infer(call.target, call.args, call.kwargs, is_symbolic)
+        if specify is None:
+            specs = shapes.infer(call.target, call.args, call.kwargs, is_symbolic)
+        else:
+            specs = nested.map_structure(
+                lambda leaf: leaf.spec if is_symbolic(leaf) else leaf, specify(*call.args, **call.kwargs)
+            )
     except Exception as error:
         found = ", ".join(f"{t._shape} {t._dtype}" for t in call.inputs)
         kind = type(error) if type(error) in (TypeError, ValueError) else ValueError
@@ -192,6 +214,7 @@ class KerasTensor:
     """
 
     __array_ufunc__ = None
+    sparse = ragged = False
 
     def __init__(
         self,
@@ -286,7 +309,7 @@ class KerasTensor:
         return method
 
     def __getitem__(self, index):
-        return record_function(operator.getitem, (self, index), {})
+        return record_function(operator.getitem, (self, index), {}, name="get_item", counted=True)
 
     def __len__(self):
         size = self.shape[0] if self._shape else None
@@ -319,19 +342,46 @@ class KerasTensor:
     __hash__ = object.__hash__
 
 
+# Python's operators, by the name that Keras gives the operation in graphs.
+OPERATIONS = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "true_divide",
+    "floordiv": "floor_divide",
+    "mod": "mod",
+    "pow": "power",
+    "matmul": "matmul",
+    "and": "logical_and",
+    "or": "logical_or",
+    "xor": "logical_xor",
+    "lshift": "left_shift",
+    "rshift": "right_shift",
+    "neg": "negative",
+    "pos": "pos",
+    "abs": "absolute",
+    "invert": "logical_not",
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+    "eq": "equal",
+    "ne": "not_equal",
+}
+_REFLECTED = list(OPERATIONS)[: list(OPERATIONS).index("neg")]  # those of two operands, without comparisons
+
+
 def _operator(name, reflected=False):
-    function = getattr(operator, name)
+    function, node_name = getattr(operator, f"__{name}__"), OPERATIONS[name]
 
     def method(self, *others):
         args = (*others, self) if reflected else (self, *others)
-        return record_function(function, args, {}, name=name.strip("_"))
+        return record_function(function, args, {}, name=node_name, counted=True)
 
     return method
 
 
-_BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift"
-for _name in _BINARY.split():
-    setattr(KerasTensor, f"__{_name}__", _operator(f"__{_name}__"))
-    setattr(KerasTensor, f"__r{_name}__", _operator(f"__{_name}__", reflected=True))
-for _name in ("neg", "pos", "abs", "invert", "lt", "le", "gt", "ge", "eq", "ne"):
-    setattr(KerasTensor, f"__{_name}__", _operator(f"__{_name}__"))
+for _name in OPERATIONS:
+    setattr(KerasTensor, f"__{_name}__", _operator(_name))
+for _name in _REFLECTED:
+    setattr(KerasTensor, f"__r{_name}__", _operator(_name, reflected=True))

@@ -130,10 +130,10 @@ class Layer(LayerCalls, metaclass=LayerMeta):
     at first.
     """
 
-    weight_specs: Any = ()  # a tuple of `WeightSpec`, or a property that gives one
     rebuilds = False
     keeps_arguments = True
     config_omits_none: tuple[str, ...] = ()
+    config_adds: tuple[str, ...] = ()  # attributes in the config that some constructors take in `**kwargs`
     config_names_activity_regularizer = False
 
     def __init__(
@@ -237,6 +237,8 @@ class Layer(LayerCalls, metaclass=LayerMeta):
         for key, value in auto_config.read_config(self, configured, given).items():
             if value is not None or key not in self.config_omits_none:
                 config[key] = value
+        for key in self.config_adds:
+            config[key] = auto_config.serialize_argument(getattr(self, key))
         return config
 
     @classmethod

@@ -7,12 +7,13 @@ import contextlib
 import copy
 import threading
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from torchkeras_lite.base import naming, nested
+from torchkeras_lite.base import naming, nested, text
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.device import build_on, default_device
 from torchkeras_lite.engine import building, collecting, shapes, tracking
@@ -37,6 +38,7 @@ class LayerCalls(LayerState):
     casts_integers = False
     # Of a class with its own `compute_mask`: whether it makes masks where there was none.
     creates_masks = True
+    weight_specs: Any = ()  # a tuple of `WeightSpec`, or a property that gives one
 
     def compute_mask(self, inputs, previous_mask):
         """Return the mask of the outputs; by default the one of the inputs."""
@@ -141,8 +143,11 @@ class LayerCalls(LayerState):
         """
         self._check_inputs(args, kwargs)
         masks = self._fill_masks(args, kwargs)
-        if training is None or bool(training) == self.training:
-            if training is not None and not self._mode_was_set:
+        unset = training is not None and not self._mode_was_set
+        # A `call` with a default of its own, as of layers that augment, has it again in the next call.
+        returns = unset and self._call_signature.training_default is not None
+        if training is None or (bool(training) == self.training and not returns):
+            if unset:
                 self.train(bool(training))  # tells the layers inside, too
             outputs = self._run(args, kwargs)
         else:
@@ -152,6 +157,8 @@ class LayerCalls(LayerState):
             finally:
                 for module, mode in before:
                     module.training = mode
+                    if returns and "_mode_was_set" in module.__dict__:
+                        module.__dict__["_mode_was_set"] = False
         if self.activity_regularizer is not None and not shapes.is_probing():
             for output in nested.flatten(outputs):
                 self.add_loss(self.activity_regularizer(output) / max(output.shape[0], 1))
@@ -189,6 +196,9 @@ class LayerCalls(LayerState):
             if mask is not None:
                 nested.map_structure(attach_mask, args[0], mask)
         first = signature.first_argument(args, kwargs)
+        if text.is_text_list(first):
+            first = text.text_array(describe(self), first)
+            args = (first, *args[1:])
         if isinstance(first, (str, LayerCalls)) or (first is None and (args or kwargs)):
             raise ValueError(
                 f"{describe(self)}: inputs to a layer should be tensors, got {first!r} of type "
@@ -215,17 +225,28 @@ class LayerCalls(LayerState):
 
     def _standardize_leaf(self, leaf):
         if isinstance(leaf, np.ndarray):
+            if text.is_text(leaf):
+                self._accept_text(leaf)
+                return leaf
             leaf = torch.as_tensor(leaf, device=self._own_device())
         if (
             isinstance(leaf, torch.Tensor)
             and self.autocast
             and leaf.dtype is not self._compute
             and (leaf.dtype.is_floating_point or (self.casts_integers and leaf.dtype is not torch.bool))
-            and not (leaf.dtype in HALF and torch.is_autocast_enabled(leaf.device.type))
+            and not (leaf.dtype in HALF and not leaf.is_meta and torch.is_autocast_enabled(leaf.device.type))
         ):
             cast = leaf.to(self._compute)
             return attach_mask(cast, get_mask(leaf))
         return leaf
+
+    def _accept_text(self, array):
+        """Raise where a layer that declares torch weights, and so computes with numbers, got strings."""
+        if type(self).weight_specs:
+            raise TypeError(
+                f"{describe(self)}: expected numbers, got an array of strings of shape {array.shape}. Encode "
+                "them first, with StringLookup, TextVectorization or Hashing."
+            )
 
     def _own_device(self):
         tensor = next(self.parameters(), None)

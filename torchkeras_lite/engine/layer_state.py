@@ -8,11 +8,12 @@ from torch import nn
 
 from torchkeras_lite.base import dtypes, nested
 from torchkeras_lite.engine import collecting, precision, tracking
+from torchkeras_lite.engine.stored_weights import StoredWeights
 from torchkeras_lite.engine.variable import adopt, is_free_variable
 from torchkeras_lite.engine.weights import LayerBuffer, LayerParameter
 
 
-class LayerState(nn.Module):
+class LayerState(StoredWeights, nn.Module):
     """The attributes of a layer. See `Layer`."""
 
     def __setattr__(self, name, value):

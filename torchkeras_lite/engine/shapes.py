@@ -7,12 +7,14 @@ device (it mixes in tensors it holds itself, or looks at values) runs on small r
 
 import contextlib
 import contextvars
+import itertools
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
-from torchkeras_lite.base import dtypes, nested
+from torchkeras_lite.base import dtypes, nested, text
 from torchkeras_lite.base.device import default_device
 from torchkeras_lite.engine.weights import Weight
 
@@ -20,6 +22,7 @@ _probing: contextvars.ContextVar[bool] = contextvars.ContextVar("probing", defau
 
 # (batch, other axes): both numbers of a pair are highly composite, so that strides and reshapes divide them.
 SIZES = (((12, 128), (24, 192)), ((12, 512), (24, 768)))
+MOST_UNKNOWN = 4  # sizes that are tried out against those that are known
 SMALL_SIZES = (((2, 8), (4, 12)), ((2, 64), (4, 96)))
 
 
@@ -47,7 +50,12 @@ def concrete(shape, sizes):
 
 
 def probe_tensor(spec, sizes, device="meta"):
-    """Return a tensor of zeros (or without values, on the meta device) as `spec` says."""
+    """Return a tensor of zeros (or without values, on the meta device) as `spec` says.
+
+    Of strings, which torch does not have, an array of empty ones.
+    """
+    if spec.dtype == "string":
+        return np.full(concrete(spec.shape, sizes), "")
     return torch.zeros(concrete(spec.shape, sizes), dtype=dtypes.torch_dtype(spec.dtype), device=device)
 
 
@@ -92,7 +100,7 @@ def infer(target, args, kwargs, is_symbolic):
     def run(sizes, device):
         def fill(leaf):
             if is_symbolic(leaf):
-                return probe_tensor(leaf.spec, sizes, device)
+                return probe_tensor(settled.get(id(leaf), leaf.spec), sizes, device)
             if isinstance(leaf, (torch.Tensor, Weight)):
                 return getattr(leaf, "value", leaf).to(device)
             return leaf
@@ -108,14 +116,41 @@ def infer(target, args, kwargs, is_symbolic):
 
     attempts = [(pair, "meta") for pair in (SIZES if unknown else SIZES[:1])]
     attempts += [(pair, default_device()) for pair in (SMALL_SIZES if unknown else SMALL_SIZES[:1])]
-    error = None
+    settled, error = {}, None
     with probing(), torch.no_grad():
         for pair, device in attempts:
             try:
                 return run_both(pair, device)
             except Exception as failure:
                 error = failure
+        if unknown and not is_module and len(stand_ins) > 1:
+            for sizes in _settlements(stand_ins):
+                settled.update(sizes)
+                with contextlib.suppress(Exception):
+                    return run_both(SIZES[0], "meta")
     raise error
+
+
+def _settlements(stand_ins):
+    """Yield specs, by `id` of the stand-in, in which unknown sizes are what other inputs know or allow.
+
+    `(None, 3)` and `(2, None)` can be added only where the unknown sizes are 2 or 1 and 3 or 1. As few
+    sizes as possible are settled.
+    """
+    known = sorted({size for leaf in stand_ins for size in leaf.spec.shape if size is not None} - {1})
+    places = [
+        (leaf, axis)
+        for leaf in {id(leaf): leaf for leaf in stand_ins}.values()
+        for axis, size in enumerate(leaf.spec.shape)
+        if size is None
+    ]
+    count = len(places)
+    combinations = itertools.product((None, 1, *known), repeat=count) if count <= MOST_UNKNOWN else ()
+    for sizes in sorted(combinations, key=lambda sizes: count - sizes.count(None)):
+        shapes = {id(leaf): list(leaf.spec.shape) for leaf, _ in places}
+        for (leaf, axis), size in zip(places, sizes, strict=True):
+            shapes[id(leaf)][axis] = size
+        yield {id(leaf): TensorSpec(tuple(shapes[id(leaf)]), leaf.spec.dtype) for leaf, _ in places}
 
 
 @contextlib.contextmanager
@@ -135,9 +170,9 @@ def compare(first, second):
     """
 
     def merge(a, b):
-        if not isinstance(a, torch.Tensor):
+        if not isinstance(a, torch.Tensor) and not text.is_text(a):
             return a
         shape = tuple(int(x) if int(x) == int(y) else None for x, y in zip(a.shape, b.shape, strict=True))
-        return TensorSpec(shape, dtypes.standardize_dtype(a.dtype))
+        return TensorSpec(shape, "string" if text.is_text(a) else dtypes.standardize_dtype(a.dtype))
 
     return nested.map_structure(merge, first, second)

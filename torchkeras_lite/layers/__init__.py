@@ -24,11 +24,13 @@ from torchkeras_lite.layers.adaptive_pooling import (
 from torchkeras_lite.layers.attention import AdditiveAttention, Attention
 from torchkeras_lite.layers.batch_normalization import BatchNormalization
 from torchkeras_lite.layers.bidirectional import Bidirectional
+from torchkeras_lite.layers.category_encoding import CategoryEncoding
 from torchkeras_lite.layers.convolution import (
     Conv1D,
     Conv2D,
     Conv3D,
 )
+from torchkeras_lite.layers.convolution_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from torchkeras_lite.layers.convolution_transpose import (
     Conv1DTranspose,
     Conv2DTranspose,
@@ -41,7 +43,9 @@ from torchkeras_lite.layers.core import (
     Lambda,
     Masking,
 )
+from torchkeras_lite.layers.data_normalization import Normalization
 from torchkeras_lite.layers.depthwise_convolution import DepthwiseConv1D, DepthwiseConv2D
+from torchkeras_lite.layers.discretization import Discretization
 from torchkeras_lite.layers.einsum_dense import EinsumDense
 from torchkeras_lite.layers.global_pooling import (
     GlobalAveragePooling1D,
@@ -54,6 +58,13 @@ from torchkeras_lite.layers.global_pooling import (
 from torchkeras_lite.layers.group_normalization import GroupNormalization
 from torchkeras_lite.layers.grouped_query_attention import GroupQueryAttention
 from torchkeras_lite.layers.gru import GRU
+from torchkeras_lite.layers.hashing import HashedCrossing, Hashing
+from torchkeras_lite.layers.histogram_equalization import (
+    AutoContrast,
+    ContrastLimitedAdaptiveHistogramEqualization,
+    Equalization,
+)
+from torchkeras_lite.layers.image_resizing import CenterCrop, RandomCrop, Resizing
 from torchkeras_lite.layers.input_layer import Input, InputLayer
 from torchkeras_lite.layers.joining import (
     Concatenate,
@@ -66,7 +77,9 @@ from torchkeras_lite.layers.layer_normalization import (
     RMSNormalization,
     UnitNormalization,
 )
+from torchkeras_lite.layers.lookup import IntegerLookup, StringLookup
 from torchkeras_lite.layers.lstm import LSTM
+from torchkeras_lite.layers.max_num_bounding_boxes import MaxNumBoundingBoxes
 from torchkeras_lite.layers.merging import (
     Add,
     Average,
@@ -81,7 +94,9 @@ from torchkeras_lite.layers.merging import (
     multiply,
     subtract,
 )
+from torchkeras_lite.layers.mixing import CutMix, MixUp
 from torchkeras_lite.layers.multi_head_attention import MultiHeadAttention
+from torchkeras_lite.layers.pipeline import Pipeline
 from torchkeras_lite.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -89,6 +104,32 @@ from torchkeras_lite.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
     MaxPooling3D,
+)
+from torchkeras_lite.layers.random_blur import RandomGaussianBlur
+from torchkeras_lite.layers.random_color import (
+    RandomColorDegeneration,
+    RandomColorJitter,
+    RandomGrayscale,
+    RandomHue,
+    RandomSaturation,
+)
+from torchkeras_lite.layers.random_distortion import RandomElasticTransform, RandomPerspective
+from torchkeras_lite.layers.random_erasing import RandomErasing
+from torchkeras_lite.layers.random_geometry import (
+    RandomFlip,
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+    RandomZoom,
+)
+from torchkeras_lite.layers.random_policies import AugMix, RandAugment
+from torchkeras_lite.layers.random_tone import (
+    RandomBrightness,
+    RandomContrast,
+    RandomInvert,
+    RandomPosterization,
+    RandomSharpness,
+    Solarization,
 )
 from torchkeras_lite.layers.recurrent import RNN
 from torchkeras_lite.layers.recurrent_cells import (
@@ -124,9 +165,13 @@ from torchkeras_lite.layers.resizing import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
+from torchkeras_lite.layers.reversible_embedding import ReversibleEmbedding
 from torchkeras_lite.layers.separable_convolution import SeparableConv1D, SeparableConv2D
 from torchkeras_lite.layers.simple_rnn import SimpleRNN
+from torchkeras_lite.layers.spectral_normalization import SpectralNormalization
+from torchkeras_lite.layers.spectrograms import MelSpectrogram, STFTSpectrogram
 from torchkeras_lite.layers.stacked_cells import StackedRNNCells
+from torchkeras_lite.layers.text_vectorization import TextVectorization
 from torchkeras_lite.layers.time_distributed import TimeDistributed
 from torchkeras_lite.layers.wrapper import TorchModuleWrapper, Wrapper
 
@@ -169,6 +214,8 @@ __all__ = [
     "AdditiveAttention",
     "AlphaDropout",
     "Attention",
+    "AugMix",
+    "AutoContrast",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -178,13 +225,19 @@ __all__ = [
     "AvgPool3D",
     "BatchNormalization",
     "Bidirectional",
+    "CategoryEncoding",
+    "CenterCrop",
     "Concatenate",
+    "ContrastLimitedAdaptiveHistogramEqualization",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Convolution1D",
     "Convolution1DTranspose",
     "Convolution2D",
@@ -194,13 +247,16 @@ __all__ = [
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CutMix",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Discretization",
     "Dot",
     "Dropout",
     "EinsumDense",
     "Embedding",
+    "Equalization",
     "Flatten",
     "GRUCell",
     "GaussianDropout",
@@ -219,16 +275,20 @@ __all__ = [
     "GlobalMaxPooling3D",
     "GroupNormalization",
     "GroupQueryAttention",
+    "HashedCrossing",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",
     "InputSpec",
+    "IntegerLookup",
     "LSTMCell",
     "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
     "Masking",
+    "MaxNumBoundingBoxes",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
@@ -236,16 +296,44 @@ __all__ = [
     "MaxPooling2D",
     "MaxPooling3D",
     "Maximum",
+    "MelSpectrogram",
     "Minimum",
+    "MixUp",
     "MultiHeadAttention",
     "Multiply",
+    "Normalization",
     "PReLU",
     "Permute",
+    "Pipeline",
     "RMSNormalization",
+    "RandAugment",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomElasticTransform",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomPosterization",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
+    "ReversibleEmbedding",
+    "STFTSpectrogram",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
@@ -253,11 +341,15 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
+    "Solarization",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpectralNormalization",
     "StackedRNNCells",
+    "StringLookup",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
     "TorchModuleWrapper",
     "UnitNormalization",

@@ -4,10 +4,12 @@ import torch.nn.functional as F
 
 from torchkeras_lite import activations, constraints, initializers, regularizers
 from torchkeras_lite.base.checks import describe
+from torchkeras_lite.base.windows import same_padding
 from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.weights import WeightSpec
 from torchkeras_lite.layers.core import known_size
-from torchkeras_lite.layers.data_format import SpatialLayer, same_padding
+from torchkeras_lite.layers.data_format import SpatialLayer
+from torchkeras_lite.layers.low_rank import LowRankLayer
 from torchkeras_lite.layers.spatial_arguments import count, padding_mode, refuse_strided_dilation, sizes
 
 
@@ -120,7 +122,7 @@ class PaddedConvolution(ConvolutionLayer):
         return channels
 
 
-class Convolution(PaddedConvolution):
+class Convolution(LowRankLayer, PaddedConvolution):
     """Base of `Conv1D`, `Conv2D` and `Conv3D`: `activation(convolution(x, kernel) + bias)`.
 
     Wraps `torch.nn.Conv1d`, `Conv2d` or `Conv3d` as `self.conv`, made when the first input is seen.
@@ -142,11 +144,14 @@ class Convolution(PaddedConvolution):
         kernel_regularizer, bias_regularizer: Penalties on the weights, added to the loss.
         activity_regularizer: Penalty on the outputs.
         kernel_constraint, bias_constraint: Projections of the weights after every update.
+        lora_rank, lora_alpha: Train a low-rank product beside a frozen kernel; see `enable_lora`.
 
     Raises:
         ValueError: an argument outside what is said above; inputs with another number of axes or channels, or
             smaller than the window.
     """
+
+    config_omits_none = ("lora_rank", "lora_alpha")
 
     def __init__(
         self,
@@ -166,6 +171,8 @@ class Convolution(PaddedConvolution):
         activity_regularizer=None,
         kernel_constraint=None,
         bias_constraint=None,
+        lora_rank=None,
+        lora_alpha=None,
         **kwargs,
     ):
         super().__init__(
@@ -194,6 +201,7 @@ class Convolution(PaddedConvolution):
                 f"Received: groups={groups}, filters={filters}. Change one of them."
             )
         refuse_strided_dilation(self)
+        self._take_low_rank(lora_rank, lora_alpha)
 
     @property
     def weight_specs(self):

@@ -11,17 +11,20 @@ from torchkeras_lite.activations.inputs import as_tensor
 from torchkeras_lite.base import nested
 from torchkeras_lite.base.checks import describe, positive_int
 from torchkeras_lite.base.dtypes import torch_dtype
-from torchkeras_lite.engine import shapes
+from torchkeras_lite.base.safe_mode import in_safe_mode, safe_mode_scope
+from torchkeras_lite.base.serialization import deserialize_keras_object, serialize_keras_object
+from torchkeras_lite.engine import auto_config, shapes
 from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.keras_tensor import KerasTensor, is_symbolic
 from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.engine.weights import WeightSpec
+from torchkeras_lite.layers.low_rank import LowRankLayer
 from torchkeras_lite.layers.wrapper import TorchModuleWrapper, Wrapper
 
 __all__ = ["Dense", "Embedding", "Identity", "Lambda", "Masking", "TorchModuleWrapper", "Wrapper"]
 
 
-class Dense(Layer):
+class Dense(LowRankLayer):
     """Fully connected layer over the last axis: `activation(x @ kernel + bias)`.
 
     Wraps `torch.nn.Linear` as `self.linear`, made when the first input is seen.
@@ -34,8 +37,8 @@ class Dense(Layer):
         kernel_regularizer, bias_regularizer: Penalties on the weights, added to the loss.
         activity_regularizer: Penalty on the outputs.
         kernel_constraint, bias_constraint: Projections of the weights after every update.
-        lora_rank, lora_alpha, quantization_config: Must be `None`: low-rank adapters and quantization come
-            from `peft` and `torchao`, which work on the `nn.Linear` inside.
+        lora_rank, lora_alpha: Train a low-rank product beside a frozen kernel; see `enable_lora`.
+        quantization_config: Must be `None`: `torchao` quantizes the `nn.Linear` inside.
 
     Shapes:
         input `(batch, ..., features)` -> output `(batch, ..., units)`
@@ -73,7 +76,8 @@ class Dense(Layer):
         **kwargs,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        refuse_adapters(self, lora_rank, lora_alpha, quantization_config)
+        refuse_quantization(self, quantization_config)
+        self._take_low_rank(lora_rank, lora_alpha)
         self.units = positive_int(self, "units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -97,7 +101,7 @@ class Dense(Layer):
         return self.activation(self.linear(inputs))
 
 
-class Embedding(Layer):
+class Embedding(LowRankLayer):
     """Table of vectors, looked up by integers: `embeddings[inputs]`.
 
     Wraps `torch.nn.Embedding` as `self.embedding`.
@@ -111,7 +115,8 @@ class Embedding(Layer):
         mask_zero: Whether id 0 is padding. Then the output carries the mask `inputs != 0`; row 0 is looked
             up and trained like the others.
         weights: Initial table, an array `(input_dim, output_dim)` or a list with it.
-        lora_rank, lora_alpha, quantization_config: Must be `None`; see `Dense`.
+        lora_rank, lora_alpha: Train a low-rank product beside frozen embeddings; see `enable_lora`.
+        quantization_config: Must be `None`; see `Dense`.
 
     Shapes:
         input `(batch, ...)` of ids -> output `(batch, ..., output_dim)`
@@ -130,6 +135,7 @@ class Embedding(Layer):
     config_names_activity_regularizer = True
 
     weight_specs = (WeightSpec("embeddings", at="embedding.weight"),)
+    adapted_weight = "embeddings"
     config_omits_none = ("weights", "lora_rank", "lora_alpha")
 
     def __init__(
@@ -149,7 +155,8 @@ class Embedding(Layer):
         if kwargs.pop("input_length", None) is not None:
             warnings.warn("Argument `input_length` is deprecated. Just remove it.", stacklevel=3)
         super().__init__(**kwargs)
-        refuse_adapters(self, lora_rank, lora_alpha, quantization_config)
+        refuse_quantization(self, quantization_config)
+        self._take_low_rank(lora_rank, lora_alpha)
         self.input_dim = positive_int(self, "input_dim", input_dim)
         self.output_dim = positive_int(self, "output_dim", output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
@@ -206,15 +213,12 @@ class Lambda(Layer):
         those of `function`
 
     Raises:
-        TypeError: `function` is not callable; `get_config` of a Python lambda, whose code is never written
-            to a file.
+        TypeError: `function` is not callable.
 
     Source: Keras 3 `keras.layers.Lambda`. Differs from Keras: `output_shape` is not needed for symbolic
-    calls; to be saved, a function must have a name and be registered with
-    `saving.register_keras_serializable`.
+    calls. A function that has a name and is registered with `saving.register_keras_serializable` can be read
+    from any file; a Python lambda only with `safe_mode=False`.
     """
-
-    config_omits_none = ("output_shape", "mask")
 
     def __init__(self, function, output_shape=None, mask=None, arguments=None, **kwargs):
         super().__init__(**kwargs)
@@ -231,6 +235,42 @@ class Lambda(Layer):
         takes = _argument_names(function)
         self._takes_mask = "mask" in takes
         self._takes_training = "training" in takes
+
+    def get_config(self):
+        """Return the constructor's arguments; a Python lambda as bytecode, with a warning."""
+        config = {**super().get_config(), "function": serialize_keras_object(self.function)}
+        if self._given_shape is not None:
+            config["output_shape"] = serialize_keras_object(self._given_shape)
+        if self.mask is not None:
+            config["mask"] = serialize_keras_object(self.mask)
+        return {**config, "arguments": serialize_keras_object(self.arguments)}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None, safe_mode=None):
+        """Return the layer that `get_config`, or Keras, described.
+
+        Args:
+            config: What `get_config` returned.
+            custom_objects: Mapping of names to functions of your own.
+            safe_mode: `False` lets the bytecode of Python lambdas in the config be run.
+
+        Raises:
+            ValueError: bytecode of a lambda.
+        """
+        scoped = in_safe_mode()
+        safe = safe_mode if safe_mode is not None else True if scoped is None else scoped
+        with safe_mode_scope(safe):
+            old = ("function_type", "output_shape_type", "module", "output_shape_module")
+            read = {key: value for key, value in config.items() if key not in old}
+            for key in ("function", "output_shape", "mask"):
+                value = read.get(key)
+                if isinstance(value, (list, tuple)) and value and isinstance(value[0], str):  # of Keras 2
+                    value = {"class_name": "__lambda__", "config": {"value": list(value)}}
+                elif isinstance(value, str):
+                    value = {"module": "builtins", "class_name": "function", "config": value}
+                if value is not None:
+                    read[key] = deserialize_keras_object(value, custom_objects)
+            return cls(**auto_config.read_arguments(read))
 
     def call(self, inputs, mask=None):
         """Call the function."""
@@ -320,14 +360,14 @@ class Masking(Layer):
         return torch.any(torch.ne(as_tensor(inputs), self.mask_value), dim=-1)
 
 
-def refuse_adapters(layer, lora_rank, lora_alpha, quantization_config):
-    """Raise for Keras's low-rank adapters and quantization, which are other libraries' work here."""
-    if lora_rank is not None or lora_alpha is not None or quantization_config is not None:
+def refuse_quantization(layer, quantization_config):
+    """Raise for Keras's quantization, which is another library's work here."""
+    if quantization_config is not None:
         raise ValueError(
-            f"{describe(layer)}: `lora_rank`, `lora_alpha` and `quantization_config` are not taken. Use "
-            "`peft` (LoRA by module name) or `torchao` on the model: its layers hold plain torch modules."
+            f"{describe(layer)}: `quantization_config` is not taken. Use `torchao` on the model: its layers "
+            "hold plain torch modules."
         )
-    layer.lora_rank = layer.lora_alpha = layer.quantization_config = None
+    layer.quantization_config = None
 
 
 def known_size(layer, shape, axis):

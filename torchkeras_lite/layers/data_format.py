@@ -92,12 +92,11 @@ class ChannelsLastConv1d(nn.Conv1d):
     steps).
     """
 
-    def forward(self, input):
-        """Convolve as over images of height 1."""
-        return F.conv2d(
+    def _conv_forward(self, input, weight, bias):
+        return F.conv2d(  # as over images of height 1
             input.unsqueeze(2),
-            self.weight.unsqueeze(2),
-            self.bias,
+            weight.unsqueeze(2),
+            bias,
             (1, *self.stride),
             (0, *self.padding),
             (1, *self.dilation),
@@ -125,15 +124,3 @@ class ChannelsLastConvTranspose1d(nn.ConvTranspose1d):
             self.groups,
             (1, *self.dilation),
         ).squeeze(2)
-
-
-def same_padding(size, kernel, stride):
-    """Return how many zeros Keras's `"same"` adds `(before, after)` along an axis.
-
-    The output has ceil(size / stride) values. An odd number has the extra zero at the end, unlike torch's
-    symmetric padding.
-    """
-    total = kernel - stride + -size % stride
-    if kernel < stride:
-        total = torch.sym_max(total, 0)
-    return total // 2, total - total // 2

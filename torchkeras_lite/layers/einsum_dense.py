@@ -8,14 +8,14 @@ import torch
 from torchkeras_lite import activations, constraints, initializers, regularizers
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.engine.input_spec import InputSpec
-from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.initializers import VarianceScaling
-from torchkeras_lite.layers.core import refuse_adapters
+from torchkeras_lite.layers.core import refuse_quantization
+from torchkeras_lite.layers.low_rank import LowRankLayer
 
 _EQUATION = re.compile(r"(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?")
 
 
-class EinsumDense(Layer):
+class EinsumDense(LowRankLayer):
     """Fully connected layer over any axes: `activation(einsum(equation, x, kernel) + bias)`.
 
     Args:
@@ -29,7 +29,8 @@ class EinsumDense(Layer):
             axes that are summed over are inputs of a unit, the others outputs.
         kernel_regularizer, bias_regularizer: Penalties on the weights, added to the loss.
         kernel_constraint, bias_constraint: Projections of the weights after every update.
-        lora_rank, lora_alpha, gptq_unpacked_column_size, quantization_config: Must be `None`; see `Dense`.
+        lora_rank, lora_alpha: Train a low-rank product beside a frozen kernel; see `enable_lora`.
+        gptq_unpacked_column_size, quantization_config: Must be `None`; see `Dense`.
 
     Shapes:
         as the equation says; kernel: the sizes of its letters; bias: those of `bias_axes`, 1 for letters
@@ -64,7 +65,8 @@ class EinsumDense(Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        refuse_adapters(self, lora_rank, lora_alpha, quantization_config)
+        refuse_quantization(self, quantization_config or gptq_unpacked_column_size)
+        self._take_low_rank(lora_rank, lora_alpha)
         self.equation = equation
         sizes = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         self.__dict__["output_shape"] = (

@@ -29,7 +29,8 @@ class SeededDraws:
         self.seed = seed
         self._generators = {}
 
-    def _generator(self, device):
+    def generator(self, device):
+        """Return the generator for `device`, or `None` where there are no values to draw."""
         if device.type == "meta":
             return None
         if device not in self._generators:
@@ -39,15 +40,19 @@ class SeededDraws:
     def keep(self, like, shape, rate):
         """Return a tensor of `shape`: 0 with probability `rate`, else 1."""
         kept = torch.empty(shape, dtype=like.dtype, device=like.device)
-        return kept.bernoulli_(1.0 - rate, generator=self._generator(like.device))
+        return kept.bernoulli_(1.0 - rate, generator=self.generator(like.device))
 
     def normal(self, like):
         """Return normal values of the shape of `like`."""
-        return torch.empty_like(like).normal_(generator=self._generator(like.device))
+        return torch.empty_like(like).normal_(generator=self.generator(like.device))
 
 
 class GlobalDraws:
     """Random tensors from torch's global generator."""
+
+    def generator(self, device):
+        """Return `None`, which torch's functions take for the global generator."""
+        return None
 
     def keep(self, like, shape, rate):
         """Return a tensor of `shape`: 0 with probability `rate`, else 1."""

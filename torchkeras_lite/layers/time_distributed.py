@@ -90,7 +90,7 @@ class TimeDistributed(Wrapper):
     def call(self, inputs, training=None, mask=None):
         """Apply the layer to every step."""
         mask = self._step_mask(inputs, mask)
-        if self.steps_are_independent(training):
+        if self.steps_are_independent(bool(training)):
             return self._call_once(inputs, mask)
         outputs = [
             self._call_layer(inputs[:, step], None if mask is None else mask[:, step])
@@ -119,6 +119,7 @@ class TimeDistributed(Wrapper):
         kwargs = {} if mask is None else {"mask": mask}
         return nn.Module.__call__(self.layer, inputs, **kwargs)
 
+    @torch.compiler.assume_constant_result
     def steps_are_independent(self, training):
         """Whether one call with all steps in the batch does what a call for each step does."""
         return all(_rows_are_independent(one, training) for one in collecting.all_layers(self.layer))

@@ -4,6 +4,7 @@ from torch import nn
 
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.engine.layer import Layer
+from torchkeras_lite.engine.stored_weights import read_state_dict
 
 
 class TorchModuleWrapper(Layer):
@@ -29,6 +30,7 @@ class TorchModuleWrapper(Layer):
     """
 
     config_omits_none = ("output_shape",)
+    stored_modules = ("module",)
 
     def __init__(self, module, name=None, output_shape=None, **kwargs):
         super().__init__(name=name, **kwargs)
@@ -43,6 +45,15 @@ class TorchModuleWrapper(Layer):
     def call(self, *args, **kwargs):
         """Call the module."""
         return self.module(*args, **kwargs)
+
+    def save_own_variables(self, store):
+        """Write the module's `state_dict`."""
+        for key, tensor in self.module.state_dict().items():
+            store[key] = tensor
+
+    def load_own_variables(self, store):
+        """Read the module's `state_dict`, all of it or nothing."""
+        read_state_dict(self.module, store)
 
 
 class Wrapper(Layer):

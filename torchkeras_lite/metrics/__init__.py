@@ -54,6 +54,7 @@ from torchkeras_lite.metrics.correlation import (
     concordance_correlation,
     pearson_correlation,
 )
+from torchkeras_lite.metrics.epoch_metric import EpochMetric
 from torchkeras_lite.metrics.fbeta import F1Score, FBetaScore
 from torchkeras_lite.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 from torchkeras_lite.metrics.margin import CategoricalHinge, Hinge, SquaredHinge
@@ -83,6 +84,7 @@ from torchkeras_lite.metrics.regression import (
     RootMeanSquaredError,
 )
 from torchkeras_lite.metrics.resolve import metric_for
+from torchkeras_lite.metrics.torch_metric import TorchMetric
 
 __all__ = [
     "AUC",
@@ -95,6 +97,7 @@ __all__ = [
     "CategoricalHinge",
     "ConcordanceCorrelation",
     "CosineSimilarity",
+    "EpochMetric",
     "F1Score",
     "FBetaScore",
     "FalseNegatives",
@@ -129,6 +132,7 @@ __all__ = [
     "SquaredHinge",
     "Sum",
     "TopKCategoricalAccuracy",
+    "TorchMetric",
     "TrueNegatives",
     "TruePositives",
     "binary_accuracy",
@@ -160,9 +164,9 @@ __all__ = [
     "top_k_categorical_accuracy",
 ]
 
-_objects = {
-    name: globals()[name] for name in __all__ if name not in ("deserialize", "get", "resolve", "serialize")
-}
+# Around metrics of other packages, which no name or config stands for.
+_NOT_NAMED = ("EpochMetric", "TorchMetric", "deserialize", "get", "resolve", "serialize")
+_objects = {name: globals()[name] for name in __all__ if name not in _NOT_NAMED}
 _classes = {name: value for name, value in _objects.items() if isinstance(value, type)}
 _short = {
     "bce": BinaryCrossentropy,

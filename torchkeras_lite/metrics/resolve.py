@@ -3,8 +3,10 @@
 from torchkeras_lite import losses
 from torchkeras_lite.base import naming
 from torchkeras_lite.metrics import accuracy, probabilistic
+from torchkeras_lite.metrics.epoch_metric import EpochMetric, is_epoch_function
 from torchkeras_lite.metrics.metric import Metric
 from torchkeras_lite.metrics.reduction import MeanMetricWrapper
+from torchkeras_lite.metrics.torch_metric import TorchMetric, is_torch_metric
 
 # By the kind of the task: one output, class numbers, one-hot labels.
 BY_SHAPES = {
@@ -45,6 +47,10 @@ def metric_for(identifier, y_true, y_pred, get):
         raise ValueError("Expected a metric, got None. Pass a name, a function or a Metric, or leave it out.")
     if isinstance(identifier, str) and identifier.lower() in BY_SHAPES:
         return BY_SHAPES[identifier.lower()][task_index(y_true, y_pred)](name=identifier)
+    if is_torch_metric(identifier):
+        return TorchMetric(identifier)
+    if is_epoch_function(identifier):
+        return EpochMetric(identifier)
     found = get(identifier)
     if not isinstance(found, Metric):
         name = identifier if isinstance(identifier, str) else function_name(found)

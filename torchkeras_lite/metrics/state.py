@@ -69,7 +69,9 @@ class MetricVariable:
         return self._device
 
     def to(self, device):
-        """Move the values to `device`; return the variable."""
+        """Move the values to `device`; return the variable. For a torch dtype, return them cast to it."""
+        if isinstance(device, torch.dtype):
+            return self.value.to(device)
         if device != self._device:
             self._device = device
             if self._value is not None:

@@ -1,10 +1,23 @@
-"""Models: `Model`, `Sequential`, `Functional`."""
+"""Models: `Model`, `Sequential`, `Functional`, and their copies and files."""
 
 from torchkeras_lite.base import registry
+from torchkeras_lite.models.cloning import clone_model
 from torchkeras_lite.models.model import Functional, Model
 from torchkeras_lite.models.sequential import Sequential
+from torchkeras_lite.saving.model_files import load_model, save_model
+from torchkeras_lite.saving.model_json import model_from_json
 
-__all__ = ["Functional", "Model", "Sequential"]
+__all__ = [
+    "Functional",
+    "Model",
+    "Sequential",
+    "clone_model",
+    "load_model",
+    "model_from_json",
+    "save_model",
+]
 
-registry.publish("models", {name: globals()[name] for name in __all__})
-registry.publish("", {name: globals()[name] for name in __all__})
+_classes = {"Functional": Functional, "Model": Model, "Sequential": Sequential}
+registry.publish("models", _classes)
+registry.publish("", _classes)
+registry.publish_as("keras.src.models.functional", Functional)

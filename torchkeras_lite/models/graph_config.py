@@ -6,7 +6,9 @@ Layers, their calls by `[layer, node, tensor]`, inputs and outputs.
 from torchkeras_lite.base import nested
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.serialization import deserialize_keras_object, serialize_keras_object
-from torchkeras_lite.engine.keras_tensor import KerasTensor
+from torchkeras_lite.engine.keras_tensor import Call, KerasTensor
+from torchkeras_lite.models import operation_config
+from torchkeras_lite.models.mask_config import without_travelling_masks, written_calls
 
 
 def graph_config(model):
@@ -17,37 +19,47 @@ def graph_config(model):
             for.
     """
     recording = model._recording
-    calls_of = {id(module): [] for module in recording.modules}
+    calls_of = {id(owner): [] for owner in recording.operations}
+    written_ids = written_calls(recording)
     for call in recording.calls:
-        if not call.is_module or "_keras" not in call.target.__dict__:
+        if id(call) not in written_ids:
+            continue
+        is_known = "_keras" in call.target.__dict__ if call.is_module else operation_config.is_known(call)
+        if not is_known:
             raise TypeError(
                 f"{describe(model)}: the call of `{call.name}` cannot be written to a config, because it is "
                 "no layer. Put it in "
                 "a Layer or a `Lambda`, or copy the model with `copy.deepcopy`."
             )
-        calls_of[id(call.target)].append(call)
+        calls_of[id(call.owner)].append(call)
 
     def history(tensor):
         call = tensor.call
-        node = 0 if call.is_input else calls_of[id(call.target)].index(call)
-        return [call.target.name, node, next(i for i, t in enumerate(call.tensors) if t is tensor)]
+        node = 0 if call.is_input else calls_of[id(call.owner)].index(call)
+        return [call.owner.name, node, next(i for i, t in enumerate(call.tensors) if t is tensor)]
 
     def argument(leaf):
         if not isinstance(leaf, KerasTensor):
-            return serialize_keras_object(leaf)
+            return operation_config.serialize_constant(leaf)
         config = {"shape": leaf.shape, "dtype": leaf.dtype, "keras_history": history(leaf)}
         return {"class_name": "__keras_tensor__", "config": config}
 
+    def node(call):
+        args, kwargs = operation_config.call_arguments(call)
+        kwargs = without_travelling_masks(call, kwargs)
+        return {
+            "args": list(nested.map_structure(argument, tuple(args))),
+            "kwargs": nested.map_structure(argument, dict(kwargs)),
+        }
+
     layers = []
-    for module in recording.modules:
-        nodes = [
-            {
-                "args": list(nested.map_structure(argument, tuple(call.args))),
-                "kwargs": nested.map_structure(argument, dict(call.kwargs)),
-            }
-            for call in calls_of[id(module)]
-        ]
-        layers.append({**serialize_keras_object(module), "name": module.name, "inbound_nodes": nodes})
+    for owner in recording.operations:
+        if isinstance(owner, Call) and not owner.is_input and id(owner) not in written_ids:
+            continue
+        nodes = [node(call) for call in calls_of[id(owner)]]
+        written = operation_config.operation_entry(owner) if isinstance(owner, Call) else None
+        written = serialize_keras_object(owner) if written is None else written
+        layers.append({**written, "name": owner.name, "inbound_nodes": nodes})
     return {
         "name": model.name,
         "trainable": model.trainable,
@@ -70,7 +82,7 @@ def tensors_from_config(config):
     layers, made = {}, {}
     waiting = []
     for entry in config["layers"]:
-        layer = layers[entry["name"]] = deserialize_keras_object(
+        layer = layers[entry["name"]] = operation_config.find(entry) or deserialize_keras_object(
             {
                 key: value
                 for key, value in entry.items()

@@ -119,6 +119,8 @@ def _register(model, recording, keys):
     for key, tensor in constants.items():
         if isinstance(tensor, nn.Parameter):
             model._parameters[key] = tensor
+        elif not isinstance(tensor, torch.Tensor):  # a function that an operation runs
+            model.__dict__[key] = tensor
         else:
             model.register_buffer(key, tensor, persistent=False)
     inputs = nested.flatten(recording.inputs)
@@ -127,9 +129,9 @@ def _register(model, recording, keys):
         _keys=keys,
         _graph_module=graph_module,
         _generated=types.MethodType(type(graph_module).forward, model),
-        _takes_one=isinstance(recording.inputs, KerasTensor),
+        _takes_one=isinstance(recording.inputs, KerasTensor) and recording.inputs.dtype != "string",
         _input_ndims=[t.ndim for t in inputs],
-        _input_dtypes=[dtypes.torch_dtype(t.dtype) for t in inputs],
+        _input_dtypes=[None if t.dtype == "string" else dtypes.torch_dtype(t.dtype) for t in inputs],
     )
     model.input_spec = input_spec(recording.inputs) if model.fixes_shapes else None
     model.built = True
@@ -206,17 +208,26 @@ def run(model, inputs):
 
 def _fit(model, index, tensor, spec):
     """Give an input the dtype of its `Input`; add or drop a last axis of size 1, as Keras does."""
-    if not isinstance(tensor, torch.Tensor):
+    if tensor is None:
         return tensor
-    dtype = model._input_dtypes[index]
-    if dtype.is_floating_point:
+    dtype, fixed = model._input_dtypes[index], getattr(spec.call.target, "fixes_dtype", True)
+    is_text = isinstance(tensor, np.ndarray)
+    if fixed and is_text != (dtype is None):
+        raise TypeError(
+            f"{describe(model)}: the input '{spec.name}' was declared with dtype={spec.dtype!r}, got "
+            f"{'strings' if is_text else 'numbers'}. Pass data of that kind, or declare the input with "
+            "another `dtype`."
+        )
+    if dtype is None or is_text:
+        pass
+    elif dtype.is_floating_point:
         tensor = tensor if tensor.is_floating_point() else tensor.to(model._compute)
-    elif getattr(spec.call.target, "fixes_dtype", True):
+    elif fixed:
         tensor = tensor.to(dtype)
     if tensor.ndim == spec.ndim:
         return tensor
     if tensor.ndim == spec.ndim - 1 and spec.shape[-1] == 1:
-        return tensor.unsqueeze(-1)
+        return tensor[..., None]
     if tensor.ndim == spec.ndim + 1 and tensor.shape[-1] == 1:
         return tensor.squeeze(-1)
     return tensor

@@ -1,5 +1,7 @@
 """`Model`: a layer that can be trained, from symbolic inputs and outputs or by subclassing."""
 
+import inspect
+
 from torch import nn
 
 from torchkeras_lite.base import nested
@@ -11,6 +13,9 @@ from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.engine.shapes import TensorSpec
 from torchkeras_lite.models import graph_model
 from torchkeras_lite.models.graph_config import graph_config, tensors_from_config
+from torchkeras_lite.saving.model_files import save_model
+from torchkeras_lite.saving.model_json import model_to_json
+from torchkeras_lite.saving.weight_files import load_weights, save_weights
 from torchkeras_lite.training.trainer import Trainer
 from torchkeras_lite.utils.summary import print_summary
 
@@ -83,11 +88,35 @@ class Model(Trainer, Layer):
         with shapes.probing():
             shapes.infer(self, (tensors,), {}, lambda leaf: isinstance(leaf, KerasTensor))
 
+    def build_from_config(self, config):
+        """Build with the shapes that `get_build_config` returned."""
+        if config and "shapes_dict" in config and type(self).build is Model.build:
+            shapes_of = {key.removesuffix("_shape"): shape for key, shape in config["shapes_dict"].items()}
+            tensors = {key: _tensors_of(shape, self.compute_dtype) for key, shape in shapes_of.items()}
+            self.built = True
+            with shapes.probing():
+                shapes.infer(self, (), tensors, lambda leaf: isinstance(leaf, KerasTensor))
+            self.__dict__["_build_arguments"] = ((), dict(config["shapes_dict"]))
+        else:
+            super().build_from_config(config)
+
     def _build_for(self, args, kwargs):
         if type(self).build is Model.build:
             self.built = True  # its layers build themselves
+            self._note_shapes(args, kwargs)
         else:
             super()._build_for(args, kwargs)
+
+    def _note_shapes(self, args, kwargs):
+        """Remember the shapes of the first call, with which a file has the model built."""
+        given = self._call_signature.bind(args, kwargs)
+        found = {
+            f"{name}_shape": nested.map_structure(lambda leaf: tuple(leaf.shape), value)
+            for name, value in given.items()
+            if all(hasattr(leaf, "shape") for leaf in nested.flatten(value)) and nested.flatten(value)
+        }
+        if found:
+            self.__dict__["_build_arguments"] = ((), found)
 
     def _standardize(self, args, kwargs):
         args, kwargs, training = super()._standardize(args, kwargs)
@@ -220,6 +249,26 @@ class Model(Trainer, Layer):
             self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range, show_flops
         )
 
+    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+        """Write the model to a `.keras` file; see `saving.save_model`."""
+        save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
+    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
+        """Write the weights alone to a `.weights.h5` file; see `saving.save_weights`."""
+        save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
+
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """Read the weights from a file, all or none; see `saving.load_weights`."""
+        load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    def to_json(self, **kwargs):
+        """Return layers and training configuration as JSON, for `models.model_from_json`.
+
+        Args:
+            **kwargs: Passed on to `json.dumps`.
+        """
+        return model_to_json(self, **kwargs)
+
     def get_config(self):
         """Return the layers and their calls as plain values; a subclass with a `call` of its own: its
         arguments.
@@ -227,7 +276,7 @@ class Model(Trainer, Layer):
         Raises:
             TypeError: a graph with calls of plain torch functions or modules.
         """
-        if self._recording is None or not issubclass(Functional, type(self)):
+        if self._recording is None or not takes_tensors(type(self)):
             return super().get_config()
         return graph_config(self)
 
@@ -260,6 +309,15 @@ class Model(Trainer, Layer):
         flat = self.__dict__.get("_recording")
         if flat is not None:
             graph_model.restore(self, *graph_model.restore_recording(flat), keys)
+
+
+def takes_tensors(cls):
+    """Whether models of class `cls` are made from symbolic inputs and outputs, so that their config is a graph.
+
+    A subclass with a constructor of its own is made from that constructor's arguments.
+    """
+    parameters = inspect.signature(cls.__init__).parameters
+    return cls.__init__ is Model.__init__ or {"inputs", "outputs"} <= set(parameters)
 
 
 class Functional(Model):

@@ -5,7 +5,7 @@ import warnings
 import torch
 from torch import nn
 
-from torchkeras_lite.base import naming
+from torchkeras_lite.base import naming, text
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.serialization import deserialize_keras_object, serialize_keras_object
 from torchkeras_lite.engine import graph
@@ -177,6 +177,8 @@ class Sequential(Model):
                 self.__dict__["_first_dtype"] = str(inputs.dtype).removeprefix("torch.")
             elif isinstance(inputs, KerasTensor):
                 self.__dict__["_first_dtype"] = inputs.dtype
+            elif text.is_text(inputs):
+                self.__dict__["_first_dtype"] = "string"
             Layer._build_for(self, args, kwargs)
 
     def call(self, inputs, training=None, mask=None):
@@ -208,6 +210,16 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """Return the model that `get_config` described, built if it was."""
+        if "name" not in config or "layers" not in config:
+            raise ValueError(
+                "A Sequential model configuration must be a dictionary containing the 'name' and 'layers' keys, "
+                f"got the keys {list(config)}."
+            )
+        for layer in config["layers"]:
+            if not isinstance(layer, dict) or "config" not in layer:
+                raise ValueError(
+                    f"Expected a dictionary containing a 'config' key. Received for a layer: {layer!r}."
+                )
         layers = [deserialize_keras_object(layer, custom_objects) for layer in config["layers"]]
         model = cls(layers, name=config.get("name"), trainable=config.get("trainable", True))
         if model._recording is None and config.get("build_input_shape"):

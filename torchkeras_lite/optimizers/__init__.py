@@ -17,6 +17,8 @@ from torchkeras_lite.optimizers.optimizer import Optimizer
 from torchkeras_lite.optimizers.rmsprop import RMSprop
 from torchkeras_lite.optimizers.schedule_free import ScheduleFreeAdamW
 from torchkeras_lite.optimizers.sgd import SGD
+from torchkeras_lite.optimizers.torch_optimizer import TorchOptimizer, is_torch_optimizer
+from torchkeras_lite.optimizers.torch_scheduler import TorchScheduler
 
 _PUBLIC = {
     cls.__name__: cls
@@ -41,7 +43,13 @@ _PUBLIC = {
 }
 registry.publish(
     "optimizers",
-    {"Optimizer": Optimizer, "OptimizerMap": OptimizerMap, **_PUBLIC},
+    {
+        "Optimizer": Optimizer,
+        "OptimizerMap": OptimizerMap,
+        "TorchOptimizer": TorchOptimizer,
+        "TorchScheduler": TorchScheduler,
+        **_PUBLIC,
+    },
     aliases=("src.optimizers",),
 )
 _lookup = Lookup(
@@ -67,13 +75,15 @@ def deserialize(config, custom_objects=None):
 
 def get(identifier):
     """Return the optimizer that `identifier` stands for: a name, a class, a config dict, an instance or
-    `None`.
+    `None`; or an optimizer of torch, its class or a `functools.partial` of it.
 
     Raises:
         ValueError: an unknown name, or something of another kind.
     """
     if isinstance(identifier, dict):
         return deserialize(identifier)
+    if is_torch_optimizer(identifier):
+        return TorchOptimizer(identifier)
     found = _lookup.get(identifier)
     if found is not None and not isinstance(found, Optimizer):
         raise ValueError(
@@ -83,4 +93,14 @@ def get(identifier):
     return found
 
 
-__all__ = [*_PUBLIC, "Optimizer", "OptimizerMap", "deserialize", "get", "schedules", "serialize"]
+__all__ = [
+    *_PUBLIC,
+    "Optimizer",
+    "OptimizerMap",
+    "TorchOptimizer",
+    "TorchScheduler",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]

@@ -108,11 +108,14 @@ class LossScaleOptimizer(Optimizer):
         return super()._moved() or self.inner_optimizer._batches is None or self.inner_optimizer._moved()
 
     def _step(self, gradients, positions=None):
-        if not all_finite(gradients):
+        if self._overwritten:
+            gradients, positions = self._overwrite(gradients, positions)
+        if gradients and not all_finite(gradients):
             self._scale /= 2.0
             self._good_steps = 0
             return
-        self.inner_optimizer._step(torch._foreach_mul(gradients, 1.0 / self._scale), positions)
+        unscaled = torch._foreach_mul(gradients, 1.0 / self._scale) if gradients else []
+        self.inner_optimizer._step(unscaled, positions)
         self._good_steps += 1
         if self._good_steps == self.dynamic_growth_steps:
             self._good_steps = 0

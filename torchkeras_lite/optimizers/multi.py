@@ -211,7 +211,9 @@ class MultiOptimizer(Optimizer):
         return super()._moved() or any(part._batches is None or part._moved() for part, _ in self._parts())
 
     def _step(self, gradients, positions=None):
-        if self.loss_scale_factor:
+        if self._overwritten:
+            gradients, positions = self._overwrite(gradients, positions)
+        if self.loss_scale_factor and gradients:
             gradients = self._unscale(gradients, positions)
         given = dict(zip(range(len(gradients)) if positions is None else positions, gradients, strict=True))
         for optimizer, own in self._parts():

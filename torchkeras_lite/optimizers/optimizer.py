@@ -52,6 +52,7 @@ class Optimizer(OptimizerState):
     """
 
     applies_weight_decay = False
+    rate_scheduler = None  # a `TorchScheduler`, which puts itself here
 
     def update_batch(self, batch, gradients, learning_rate, step):
         """Update the weights of `batch` and its slots in place.
@@ -99,6 +100,11 @@ class Optimizer(OptimizerState):
         self._constrained = [
             v for v in self._trainable_variables if getattr(v, "constraint", None) is not None
         ]
+        self._overwritten = [
+            position
+            for position, variable in enumerate(self._trainable_variables)
+            if getattr(variable, "overwrite_with_gradient", False)
+        ]
         if self.use_ema:
             self._averages = leaves_of(self._model_variables_moving_average)
         if self.gradient_accumulation_steps:
@@ -109,7 +115,14 @@ class Optimizer(OptimizerState):
             (self._accumulate, self.gradient_accumulation_steps),
             (self._clip_stage, clip and clip > 0),
         ]
-        after = [(self._average, self.use_ema), (self._constrain, self._constrained)]
+        scheduler = self.rate_scheduler
+        if scheduler is not None:
+            scheduler.start()
+        after = [
+            (self._average, self.use_ema),
+            (self._constrain, self._constrained),
+            (self._schedule, scheduler is not None and scheduler.per_step),
+        ]
         self._before = [stage for stage, wanted in before if wanted]
         self._after = [stage for stage, wanted in after if wanted]
         base, own = Optimizer, type(self)
@@ -183,9 +196,11 @@ class Optimizer(OptimizerState):
 
     def _step(self, gradients, positions=None):
         """Make one step with `gradients`, in torch's layout, of all weights or of those at `positions`."""
-        for stage in self._before:
+        if self._overwritten:
+            gradients, positions = self._overwrite(gradients, positions)
+        for stage in self._before if gradients else ():
             gradients = stage(gradients, positions)
-        if gradients is not None:
+        if gradients:
             batches = self._batches if positions is None else self._some_batches(positions)
             self._update_batches(batches, gradients, self.current_rate(), self._updates() + 1)
         self._calls += 1
@@ -215,6 +230,26 @@ class Optimizer(OptimizerState):
             )
 
     # Stages
+
+    def _overwrite(self, gradients, positions):
+        """Give the weights that take their gradients as new values theirs; return what is left.
+
+        While gradients are accumulated, the largest of them is kept.
+        """
+        positions = tuple(range(len(gradients))) if positions is None else positions
+        given = dict(zip(positions, gradients, strict=True))
+        steps = self.gradient_accumulation_steps
+        for position in [place for place in self._overwritten if place in given]:
+            value = given.pop(position)
+            if steps:
+                kept = self._accumulators[position]
+                value = torch.maximum(kept, value)
+                complete = (self._calls + 1) % steps == 0
+                kept.copy_(torch.zeros_like(kept) if complete else value)
+                if not complete:
+                    continue
+            self._leaves[position].copy_(value)
+        return list(given.values()), tuple(given)
 
     def _unscale(self, gradients, positions):
         return torch._foreach_div(gradients, self.loss_scale_factor)
@@ -254,6 +289,9 @@ class Optimizer(OptimizerState):
             tensor = leaf(variable)
             projected = variable.constraint(to_keras(variable, tensor))
             tensor.copy_(leaf_gradient(variable, projected))
+
+    def _schedule(self):
+        self.rate_scheduler.after_update(self._updates())
 
     # Keras's way in
 
@@ -347,7 +385,7 @@ class Optimizer(OptimizerState):
         """Whether a step is nothing but clipping, decay and update, which `traced_update` does all of."""
         if self._batches is None:
             self.prepare()
-        return not (self._constrained or self.use_ema or self.gradient_accumulation_steps)
+        return not (self._after or self._overwritten or self.gradient_accumulation_steps)
 
     def state_tensors(self):
         """Return the tensors of all slots, in torch's layout."""

@@ -38,7 +38,7 @@ class LearningRateSchedule:
 
     def __call__(self, step):
         """Return the learning rate at `step`, a number or an array of them, as a float32 tensor."""
-        steps = torch.as_tensor(step)
+        steps = torch.as_tensor(getattr(step, "value", step))
         rates = [self.rate(value) for value in steps.reshape(-1).tolist()]
         return torch.tensor(rates, dtype=torch.float32).reshape(steps.shape)
 

@@ -1,63 +1,38 @@
 """What `compile` was given, resolved against the model's outputs: one loss and the metrics."""
 
 import torch
-from torch import nn
 
 from torchkeras_lite import losses, metrics
 from torchkeras_lite.base import nested
-from torchkeras_lite.base.checks import suggestion
-from torchkeras_lite.metrics.resolve import BY_SHAPES, task_index
+from torchkeras_lite.metrics.resolve import BY_SHAPES, function_name, task_index
+from torchkeras_lite.training.outputs import Outputs, standardized
+from torchkeras_lite.training.torch_loss import TorchLoss, is_torch_loss
 
 NAMES_BY_SHAPES = ("binary_crossentropy", "sparse_categorical_crossentropy", "categorical_crossentropy")
+BY_TASK = ("crossentropy", "ce")
 
 
-class TorchLoss(losses.Loss):
-    """A loss of torch's kind, `module(input, target)`, called in torch's order with the targets as torch
-    wants them.
-
-    Args:
-        module: An `nn.Module` such as `nn.CrossEntropyLoss()`.
-    """
-
-    def __init__(self, module):
-        super().__init__(name=type(module).__name__)
-        self.module = module
-
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        """Return `module(y_pred, y_true)`.
-
-        Raises:
-            ValueError: sample weights, which torch's losses do not take.
-        """
-        if sample_weight is not None:
-            raise ValueError(
-                f"{self.name}: torch's losses take no sample weights. Use a Keras loss, or weigh inside a "
-                "function of your own."
-            )
-        if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1 and not y_true.is_floating_point():
-            y_true = y_true.squeeze(-1)
-        if not y_true.is_floating_point() and isinstance(self.module, (nn.CrossEntropyLoss, nn.NLLLoss)):
-            y_true = y_true.long()
-        elif y_true.shape != y_pred.shape and y_true.numel() == y_pred.numel():
-            y_true = y_true.reshape(y_pred.shape)
-        return self.module(y_pred, y_true)
-
-
-def loss_for(identifier, y_true, y_pred):
+def loss_for(identifier, y_true, y_pred, dtype=None):
     """Return the `Loss` that `identifier` (a name, function, `Loss` or torch loss) stands for, given real
     outputs.
+
+    Args:
+        identifier: As in `compile(loss=...)`.
+        y_true, y_pred: A batch.
+        dtype: Dtype that a loss given by name or as a function computes in; `None`: `floatx()`.
 
     Raises:
         ValueError: an unknown name.
     """
-    if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
+    name = identifier if isinstance(identifier, str) else None
+    if name is not None and name.lower() in BY_TASK:
         identifier = NAMES_BY_SHAPES[task_index(y_true, y_pred)]
-    if isinstance(identifier, nn.Module):
+    if is_torch_loss(identifier):
         return TorchLoss(identifier)
     found = losses.get(identifier)
     if isinstance(found, losses.Loss):
         return found
-    return losses.LossFunctionWrapper(found, name=getattr(found, "__name__", type(found).__name__))
+    return losses.LossFunctionWrapper(found, name=name or function_name(found), dtype=dtype)
 
 
 def check_shapes(loss, y_true, y_pred, name):
@@ -75,59 +50,18 @@ def check_shapes(loss, y_true, y_pred, name):
     if true != pred and (*true, 1) != pred and true != (*pred, 1):
         raise ValueError(
             f"{loss.name}: the output '{name}' has shape {pred} and its targets have shape {true}. Both must "
-            "have one shape "
-            "(a last axis of size 1 may be missing)."
+            "have one shape (a last axis of size 1 may be missing)."
         )
 
 
-def check_names(what, keys, names):
-    """Raise for a key of `compile(loss={...})` and its like that is no output."""
-    for key in keys:
-        if key not in names:
-            raise ValueError(
-                f"compile: `{what}` names the output {key!r}, and the model has no such "
-                f"output{suggestion(key, names)} Its "
-                f"outputs: {names}."
-            )
+def output_names(model):
+    """Return the names of the layers that make the flat outputs, `None` where a model has no such."""
+    return getattr(model, "output_names", None)
 
 
-def names_of_outputs(model, y_pred):
-    """Return the names of the flat outputs.
-
-    Keys of a dict, names of the layers that make them, or `output_0`, ...
-    """
-    if isinstance(y_pred, dict):
-        paths = [path for path, _ in nested.flatten_with_path(y_pred)]
-        return ["_".join(map(str, path)) for path in paths]
-    flat = nested.flatten(y_pred)
-    names = getattr(model, "output_names", None)
-    return names if names is not None else [f"output_{index}" for index in range(len(flat))]
-
-
-def by_output(what, given, names, y_pred, default=None):
-    """Spread an argument of `compile`, or targets, over the flat outputs.
-
-    Args:
-        what: Name of the argument, for messages.
-        given: One value, a list with an entry for every output, or a dict by names of outputs.
-        names: Names of the outputs.
-        y_pred: The outputs.
-        default: What outputs get that a dict does not name.
-    """
-    one_each = isinstance(given, (list, tuple, dict)) and what not in ("metrics", "weighted_metrics")
-    if one_each and nested.same_structure(given, y_pred):
-        return nested.flatten(given)
-    if isinstance(given, dict):
-        check_names(what, given, names)
-        return [nested.unpack_single(given.get(name, default)) for name in names]
-    if isinstance(given, (list, tuple)):
-        if len(given) != len(names):
-            raise ValueError(
-                f"`{what}` should have as many entries as the model has outputs ({len(names)}: {names}), got "
-                f"{len(given)}."
-            )
-        return list(given)
-    return [given] * len(names)
+def only(structure):
+    """Return the one leaf of a nested structure, or a tensor as it is."""
+    return nested.flatten(structure)[0] if isinstance(structure, (list, tuple, dict)) else structure
 
 
 class CompiledLoss:
@@ -136,111 +70,152 @@ class CompiledLoss:
     Args:
         loss: What `compile(loss=...)` was given.
         loss_weights: What `compile(loss_weights=...)` was given.
+        dtype: Dtype of losses given by name or as functions; `None`: `floatx()`.
+
+    Raises:
+        ValueError: an unknown name; a list of weights of another length than that of the losses.
+        TypeError: weights that are no numbers.
     """
 
-    def __init__(self, loss, loss_weights=None):
-        self.given = loss
+    def __init__(self, loss, loss_weights=None, dtype=None):
+        self.given = standardized(loss, _known_loss)
         self.weights = loss_weights
+        self.dtype = dtype
         self.parts = None
         self.single = None
         self.trackers = []
-        for identifier in nested.flatten(loss):
-            if isinstance(identifier, str) and identifier.lower() not in ("crossentropy", "ce"):
-                losses.get(identifier)  # unknown names are told at `compile`
+        self.outputs = self.names = None
+        _check_weights(loss_weights, self.given)
 
     def build(self, model, y_true, y_pred):
         """Resolve names against the outputs of the first batch."""
-        flat = nested.flatten(y_pred)
-        names = names_of_outputs(model, y_pred)
-        if len(flat) == 1:
-            identifier = next(iter(nested.flatten(self.given)))
-            if isinstance(self.given, dict):
-                check_names("loss", self.given, names)
-            elif isinstance(self.given, (list, tuple)) and len(self.given) != 1:
-                by_output("loss", self.given, names, y_pred)
-            weight = next(iter(nested.flatten(self.weights)))
-            target = next(iter(nested.flatten(y_true)))
-            self.single = loss_for(identifier, target, flat[0])
-            check_shapes(self.single, target, flat[0], names[0])
-            self.parts = [(0, self.single, weight, None)]
-            return
+        outputs = self.outputs = Outputs(y_pred, output_names(model))
+        self.names = outputs.names if outputs.count > 1 else None
+        identifiers = self._identifiers(outputs)
+        wanted = [index for index, identifier in identifiers.items() if identifier is not None]
+        self.wanted = sorted(wanted)
+        factors = self._factors(outputs)
+        flat, targets = nested.flatten(y_pred), outputs.targets(y_true, self.wanted)
+        if outputs.count == 1:
+            targets = [only(y_true)]
+        parts, taken = [], set()
+        for index in wanted:
+            name = outputs.names[index]
+            if targets[index] is None:
+                raise ValueError(f"The output '{name}' has a loss but was given no targets.")
+            loss = loss_for(identifiers[index], targets[index], flat[index], self.dtype)
+            check_shapes(loss, targets[index], flat[index], name)
+            tracker = None
+            if len(wanted) > 1:
+                label = _free(f"{outputs.loss_name(index, loss.name)}_loss", taken)
+                tracker = metrics.Mean(name=label)
+            parts.append((index, loss, factors.get(index), tracker))
+        self.parts = parts
+        self.trackers = [tracker for *_, tracker in parts if tracker is not None]
+        self.single = parts[0][1] if outputs.count == 1 and parts else None
+
+    def _identifiers(self, outputs):
         given = self.given
-        if not isinstance(given, (list, tuple, dict)):
-            given = [given] * len(names)
-        identifiers = by_output("loss", given, names, y_pred)
-        weights = by_output("loss_weights", self.weights, names, y_pred)
-        targets = targets_by_output(y_true, y_pred, names)
-        self.parts = []
-        for index, (identifier, weight, name) in enumerate(zip(identifiers, weights, names, strict=True)):
-            if identifier is not None:
-                tracker = metrics.Mean(name=f"{name}_loss")
-                loss = loss_for(identifier, targets[index], flat[index])
-                check_shapes(loss, targets[index], flat[index], name)
-                self.parts.append((index, loss, weight, tracker))
-        self.trackers = [tracker for *_, tracker in self.parts]
-        self.names = names
+        if outputs.count == 1 and isinstance(given, (list, tuple)) and len(given) == 1:
+            return {0: only(given)}
+        if outputs.count == 1 and isinstance(given, (list, tuple)):
+            raise ValueError(
+                f"`loss` should have as many entries as the model has outputs (1: {outputs.names}), got "
+                f"{len(given)}."
+            )
+        return outputs.spread("loss", given)
+
+    def _factors(self, outputs):
+        """Return the weight of each output's loss, by place."""
+        given = self.weights
+        if given is None or not nested.is_nested(given):
+            return dict.fromkeys(range(outputs.count), given)
+        flat = nested.flatten(given)
+        if outputs.count == 1 and not isinstance(given, dict) and len(flat) == 1:
+            return {0: flat[0]}
+        if isinstance(given, (list, tuple)) and len(flat) == len(self.wanted) != outputs.count:
+            return dict(zip(self.wanted, flat, strict=True))
+        if isinstance(given, (list, tuple)) and len(flat) != outputs.count:
+            raise ValueError(_lengths(len(self.wanted), len(flat)))
+        return outputs.spread("loss_weights", given)
 
     def __call__(self, model, y_true, y_pred, sample_weight=None):
-        """Return the weighted sum of the outputs' losses, a scalar tensor; keep track of each."""
+        """Return the weighted sum of the outputs' losses, a scalar tensor; keep track of each.
+
+        `None` where no output has a loss.
+        """
         if self.parts is None:
             self.build(model, y_true, y_pred)
         if self.single is not None:
-            if not isinstance(y_pred, torch.Tensor):
-                y_pred = nested.flatten(y_pred)[0]
-            if isinstance(y_true, (list, tuple, dict)):
-                y_true = nested.flatten(y_true)[0]
-            if isinstance(sample_weight, (list, tuple, dict)):
-                sample_weight = nested.flatten(sample_weight)[0]
-            loss, weight = self.single(y_true, y_pred, sample_weight), self.parts[0][2]
+            loss = self.single(only(y_true), only(y_pred), only(sample_weight))
+            weight = self.parts[0][2]
             return loss if weight is None else loss * weight
+        if not self.parts:
+            return None
         outputs = nested.flatten(y_pred)
-        targets = targets_by_output(y_true, y_pred, self.names)
-        weights = weights_by_output(sample_weight, y_pred, self.names)
+        targets = self.outputs.targets(y_true, self.wanted)
+        weights = self.outputs.sample_weights(sample_weight, self.wanted)
         total = None
         for index, loss, weight, tracker in self.parts:
             if targets[index] is None:
-                raise ValueError(f"The output '{self.names[index]}' has a loss but was given no targets.")
+                raise ValueError(
+                    f"The output '{self.outputs.names[index]}' has a loss but was given no targets."
+                )
             value = loss(targets[index], outputs[index], weights[index])
-            with torch.no_grad():
-                tracker.update_from_mean(value, outputs[index].shape[0])
-            value = value if weight is None else value * weight
+            if tracker is not None:
+                with torch.no_grad():
+                    tracker.update_from_mean(value, outputs[index].shape[0])
+            value = value if weight is None else value * _as_factor(weight, value)
             total = value if total is None else total + value
         return total
 
-
-def targets_by_output(y_true, y_pred, names):
-    """Return one target (or `None`) for each flat output.
-
-    Raises:
-        ValueError: targets of one output where the model has several.
-    """
-    if isinstance(y_true, torch.Tensor) and len(names) > 1:
-        raise ValueError(
-            f"The model has the outputs {names}, but `y` is one array of shape {tuple(y_true.shape)}. Pass a "
-            "list with the targets of each, or a dict by these names."
-        )
-    if isinstance(y_true, dict) or isinstance(y_pred, dict):
-        if isinstance(y_true, dict) and set(y_true) == set(names):
-            return [y_true[name] for name in names]
-        if (
-            isinstance(y_true, dict)
-            and isinstance(y_pred, dict)
-            and any(isinstance(v, dict) for v in y_true.values())
-        ):
-            return nested.flatten(y_true)
-    if isinstance(y_true, (list, tuple)) and len(y_true) != len(names):
-        flat = nested.flatten(y_true)
-        if len(flat) == len(names):
-            return flat
-    return by_output("y", y_true, names, y_pred)
+    @property
+    def losses(self):
+        """The `Loss` of every output that has one, once resolved."""
+        return [loss for _, loss, *_ in self.parts or ()]
 
 
-def weights_by_output(sample_weight, y_pred, names):
-    """Return one set of sample weights (or `None`) for each flat output.
+def _known_loss(identifier):
+    """Return `identifier`, once its name is known; configs are read."""
+    if isinstance(identifier, dict) or (isinstance(identifier, str) and identifier.lower() not in BY_TASK):
+        found = losses.get(identifier)
+        return found if isinstance(identifier, dict) else identifier
+    if identifier is not None and not isinstance(identifier, str) and not callable(identifier):
+        losses.get(identifier)  # raises, saying what is expected
+    return identifier
 
-    One for all where only one is given.
-    """
-    return by_output("sample_weight", sample_weight, names, y_pred)
+
+def _check_weights(weights, loss):
+    for weight in nested.flatten(weights):
+        if isinstance(weight, (str, bool)) or callable(weight):
+            raise TypeError(
+                "compile: expected `loss_weights` to be a number, or a list, tuple or dict of them, got "
+                f"loss_weights={weights!r} of type {type(weights).__name__}."
+            )
+    lists = isinstance(weights, (list, tuple)) and isinstance(loss, (list, tuple))
+    if lists and len(weights) != len(loss) and len(nested.flatten(weights)) != len(nested.flatten(loss)):
+        raise ValueError(_lengths(len(loss), len(weights)))
+
+
+def _lengths(num_losses, num_weights):
+    return (
+        f"`loss_weights` must match the number of losses, got {num_losses} losses and {num_weights} weights. "
+        "Pass one weight for every loss."
+    )
+
+
+def _as_factor(weight, value):
+    return weight if isinstance(weight, (int, float)) else torch.as_tensor(weight).to(value)
+
+
+def _free(name, taken):
+    """Return `name`, numbered where it is taken already, and take it."""
+    base, count = name, 0
+    while name in taken:
+        count += 1
+        name = f"{base}_{count}"
+    taken.add(name)
+    return name
 
 
 class CompiledMetrics(metrics.Metric):
@@ -249,45 +224,52 @@ class CompiledMetrics(metrics.Metric):
     Args:
         given: `compile(metrics=...)`.
         weighted: `compile(weighted_metrics=...)`, which also see the sample weights.
+        loss: The `CompiledLoss`, which knows for which outputs targets are given; `None`: for all.
     """
 
-    def __init__(self, given, weighted):
+    def __init__(self, given, weighted, loss=None):
         super().__init__(name="compile_metrics")
-        self.given = given
-        self.weighted = weighted
+        self.given = standardized(given, _known_metric)
+        self.weighted = standardized(weighted, _known_metric)
+        self.loss = loss
         self.parts = None
         self.keys = []
-        for identifier in nested.flatten([given, weighted]):
-            if isinstance(identifier, str) and identifier.lower() not in BY_SHAPES:
-                metrics.get(identifier)  # unknown names are told at `compile`
 
     def build(self, model, y_true, y_pred):
         """Resolve names against the outputs of the first batch."""
-        flat, names = nested.flatten(y_pred), names_of_outputs(model, y_pred)
-        several = len(flat) > 1
-        targets = targets_by_output(y_true, y_pred, names) if several else nested.flatten(y_true)
-        self.parts, taken = [], set()
+        outputs = self.outputs = Outputs(y_pred, output_names(model))
+        self.several = outputs.count > 1
+        flat, targets = nested.flatten(y_pred), self._targets(y_true)
+        parts = []
         for given, is_weighted in ((self.given, False), (self.weighted, True)):
             what = "weighted_metrics" if is_weighted else "metrics"
-            for index, wanted in enumerate(_lists_by_output(what, given, names, y_pred)):
+            for index, wanted in enumerate(_lists_by_output(what, given, outputs)):
+                if wanted and targets[index] is None:
+                    raise ValueError(
+                        f"The output '{outputs.names[index]}' has metrics but was given no targets."
+                    )
                 for identifier in wanted:
                     metric = metrics.resolve(identifier, targets[index], flat[index])
-                    self.parts.append((index, metric, is_weighted, names[index] if several else None))
-        order = sorted(range(len(self.parts)), key=lambda i: (self.parts[i][0], self.parts[i][2], i))
-        self.parts = [self.parts[i] for i in order]
-        self.keys = []
-        for _, metric, is_weighted, output in self.parts:
-            name = metric.name if output is None else f"{output}_{metric.name}"
-            if name in taken and is_weighted:
-                name = f"weighted_{metric.name}" if output is None else f"{output}_weighted_{metric.name}"
-            base, count = name, 0
-            while name in taken:
-                count += 1
-                name = f"{base}_{count}"
-            taken.add(name)
-            self.keys.append(name)
-        self.names = names
-        self.several = several
+                    parts.append((index, metric, is_weighted))
+        parts.sort(key=lambda part: part[0])  # stable: plain metrics of an output before weighted ones
+        taken = set()
+        self.keys = [self._key(part, taken) for part in parts]
+        self.parts = parts
+
+    def _key(self, part, taken):
+        index, metric, is_weighted = part
+        prefix = self.outputs.metric_prefix(index)
+        prefix = "" if prefix is None else f"{prefix}_"
+        name = f"{prefix}{metric.name}"
+        if name in taken and is_weighted:
+            name = f"{prefix}weighted_{metric.name}"
+        return _free(name, taken)
+
+    def _targets(self, y_true):
+        if not self.several:
+            return [only(y_true)]
+        wanted = getattr(self.loss, "wanted", None)
+        return self.outputs.targets(y_true, list(range(self.outputs.count)) if wanted is None else wanted)
 
     def update(self, model, y_true, y_pred, sample_weight=None):
         """Add a batch to every metric."""
@@ -296,19 +278,14 @@ class CompiledMetrics(metrics.Metric):
         if not self.parts:
             return
         if not self.several:
-            if not isinstance(y_pred, torch.Tensor):
-                y_pred = nested.flatten(y_pred)[0]
-            if isinstance(y_true, (list, tuple, dict)):
-                y_true = nested.flatten(y_true)[0]
-            if isinstance(sample_weight, (list, tuple, dict)):
-                sample_weight = nested.flatten(sample_weight)[0]
-            for _, metric, is_weighted, _ in self.parts:
+            y_true, y_pred, sample_weight = only(y_true), only(y_pred), only(sample_weight)
+            for _, metric, is_weighted in self.parts:
                 metric.update_state(y_true, y_pred, sample_weight=sample_weight if is_weighted else None)
             return
-        outputs = nested.flatten(y_pred)
-        targets = targets_by_output(y_true, y_pred, self.names)
-        weights = weights_by_output(sample_weight, y_pred, self.names)
-        for index, metric, is_weighted, _ in self.parts:
+        outputs, targets = nested.flatten(y_pred), self._targets(y_true)
+        places = range(self.outputs.count) if self.loss is None else self.loss.wanted
+        weights = self.outputs.sample_weights(sample_weight, places)
+        for index, metric, is_weighted in self.parts:
             weight = weights[index] if is_weighted else None
             metric.update_state(targets[index], outputs[index], sample_weight=weight)
 
@@ -317,25 +294,26 @@ class CompiledMetrics(metrics.Metric):
         self.update(None, y_true, y_pred, sample_weight)
 
     def result(self):
-        """Return a dict of results by name."""
+        """Return a dict of results by name. A metric whose result is a dict gives its own names."""
         found = {}
-        for (_, metric, *_), key in zip(self.parts or (), self.keys if self.parts else (), strict=True):
+        for (index, metric, _), key in zip(self.parts or (), self.keys if self.parts else (), strict=True):
             value = metric.result()
             if isinstance(value, dict):
-                found |= value
+                prefix = self.outputs.metric_prefix(index)
+                found |= {(name if prefix is None else f"{prefix}_{name}"): v for name, v in value.items()}
             else:
                 found[key] = value
         return found
 
     def reset_state(self):
         """Start again."""
-        for _, metric, *_ in self.parts or ():
+        for _, metric, _ in self.parts or ():
             metric.reset_state()
 
     @property
     def metrics(self):
         """The metrics, once resolved."""
-        return [metric for _, metric, *_ in self.parts or ()]
+        return [metric for _, metric, _ in self.parts or ()]
 
     @property
     def variables(self):
@@ -343,22 +321,25 @@ class CompiledMetrics(metrics.Metric):
         return [variable for metric in self.metrics for variable in metric.variables]
 
 
-def _lists_by_output(what, given, names, y_pred):
+def _known_metric(identifier):
+    """Return `identifier`, once its name is known; configs are read."""
+    if isinstance(identifier, dict):
+        return metrics.get(identifier)
+    if isinstance(identifier, str) and identifier.lower() not in BY_SHAPES:
+        metrics.get(identifier)
+    return identifier
+
+
+def _lists_by_output(what, given, outputs):
     """Return the list of metrics of each output."""
     if given is None:
-        return [[] for _ in names]
-    if len(names) == 1:
+        return [[] for _ in range(outputs.count)]
+    if outputs.count == 1:
         if isinstance(given, dict):
-            check_names(what, given, names)
-            given = next(iter(given.values()))
-        given = given if isinstance(given, (list, tuple)) else [given]
-        return [[metric for metric in nested.flatten(list(given)) if metric is not None]]
-    if not isinstance(given, (list, tuple, dict)):
-        given = [given] * len(names)
-    spread = by_output(what, given, names, y_pred)
+            given = list(outputs.spread(what, given).values())
+        return [[metric for metric in nested.flatten(given) if metric is not None]]
+    spread = outputs.spread(what, given)
     return [
-        []
-        if part is None
-        else [m for m in (part if isinstance(part, (list, tuple)) else [part]) if m is not None]
-        for part in spread
+        [metric for metric in nested.flatten(spread.get(index)) if metric is not None]
+        for index in range(outputs.count)
     ]

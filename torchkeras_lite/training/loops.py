@@ -3,14 +3,23 @@
 import contextlib
 import operator
 import warnings
+from time import perf_counter
 
-import numpy as np
 import torch
 
-from torchkeras_lite.base import nested, switches
+from torchkeras_lite.base import switches
 from torchkeras_lite.callbacks import CallbackList
+from torchkeras_lite.callbacks.progress import announce
+from torchkeras_lite.metrics.epoch_metric import EpochValue
 from torchkeras_lite.training import data as batching
-from torchkeras_lite.training import steps
+from torchkeras_lite.training import failures, steps, waiting
+from torchkeras_lite.training.arguments import check_training, optional_count, verbosity
+from torchkeras_lite.training.collected import Collected
+from torchkeras_lite.training.compilation import OneBatch
+from torchkeras_lite.training.inspection import FirstLook
+from torchkeras_lite.training.iterables import explain_dead_worker
+from torchkeras_lite.training.micro_batches import MicroBatchStep
+from torchkeras_lite.training.precision import float32_products
 from torchkeras_lite.training.steps import to_floats
 
 
@@ -21,7 +30,8 @@ def mode(model, training):
     if changed:
         model.train(training)
     try:
-        yield
+        with float32_products(model.precision):
+            yield
     finally:
         for module in changed:
             module.training = not training
@@ -81,9 +91,14 @@ def training_step(model):
     A step of the user's returns logs; ours returns `None`, and the logs are read from the metrics when
     somebody looks.
     """
-    if type(model).train_step is not model.trainer_base.train_step:
-        return lambda *batch: model.train_step(batching.pack_x_y_sample_weight(*batch))
-    return steps.TrainStep(model)
+    own, base = type(model), model.trainer_base
+    if own.train_step is base.train_step and own.make_train_function is base.make_train_function:
+        return MicroBatchStep(model) if model.auto_micro_batch else steps.TrainStep(model)
+    if model.auto_micro_batch:
+        raise ValueError(
+            "compile: `auto_micro_batch=True` does not reach into a `train_step` of your own. Leave it out."
+        )
+    return own_step(model, "train")
 
 
 def step_on_batch(model):
@@ -99,17 +114,36 @@ def step_on_batch(model):
 
 def testing_step(model):
     """Return a function of a batch for `evaluate`, likewise."""
-    if type(model).test_step is not model.trainer_base.test_step:
-        return lambda *batch: model.test_step(batching.pack_x_y_sample_weight(*batch))
-    return lambda *batch: steps.test_step(model, *batch)
+    return own_step(model, "test") or (lambda *batch: steps.test_step(model, *batch))
 
 
-def read_logs(model, returned):
+def own_step(model, kind):
+    """Return a function of a batch that runs what a class has instead of ours, `None` where it has nothing.
+
+    Args:
+        model: The model.
+        kind: `"train"`, `"test"` or `"predict"`: its `train_step` or `make_train_function`, and so on.
+    """
+    own, base = type(model), model.trainer_base
+    maker, step = f"make_{kind}_function", f"{kind}_step"
+    if getattr(own, maker) is not getattr(base, maker):
+        made = getattr(model, maker)()
+        function = getattr(model, f"{kind}_function") or made
+        return lambda *batch: function(OneBatch([batching.pack_x_y_sample_weight(*batch)]))
+    if getattr(own, step) is not getattr(base, step):
+        return lambda *batch: getattr(model, step)(batching.pack_x_y_sample_weight(*batch))
+    return None
+
+
+def read_logs(model, returned, running=False):
     """Return the logs as floats, in alphabetical order.
 
-    What a step returned, else the results of the metrics.
+    What a step returned, else the results of the metrics. While an epoch is `running`, those are left out
+    that are computed over a whole epoch.
     """
     logs = returned if returned is not None else model.get_metrics_result()
+    if running:
+        logs = {key: value for key, value in logs.items() if not isinstance(value, EpochValue)}
     floats = to_floats(logs)
     return {key: floats[key] for key in sorted(floats)}
 
@@ -132,8 +166,17 @@ def fit(
     validation_steps=None,
     validation_batch_size=None,
     validation_freq=1,
+    workers=None,
 ):
-    """Train `model`; see `Trainer.fit` for the arguments. Returns the `History`."""
+    """Train `model`; see `Trainer.fit` for the arguments. Returns the `History`.
+
+    `workers` is the dict of `workers`, `use_multiprocessing` and `max_queue_size` that were given.
+    """
+    check_training(
+        epochs, initial_epoch, validation_split, validation_steps, validation_batch_size, validation_freq
+    )
+    optional_count("fit", "steps_per_epoch", steps_per_epoch)
+    verbose = verbosity(verbose)
     if class_weight is not None and sample_weight is not None:
         raise ValueError(
             "You cannot `class_weight` and `sample_weight` at the same time. Multiply them into "
@@ -142,8 +185,8 @@ def fit(
     epochs = at_most(epochs, switches.max_epochs())
     steps_per_epoch = at_most(steps_per_epoch, switches.max_steps_per_epoch())
     if validation_split and validation_data is None:
-        (x, y, sample_weight), held_out = batching.split((x, y, sample_weight), validation_split)
-        validation_data = held_out
+        x, y = batching.read_frames(model, x, y)
+        (x, y, sample_weight), validation_data = batching.split((x, y, sample_weight), validation_split)
     batches = batching.make_batches(
         model,
         x,
@@ -153,134 +196,240 @@ def fit(
         shuffle=shuffle,
         steps=steps_per_epoch,
         class_weight=class_weight,
+        workers=workers,
     )
-    model.stop_training = False
-    ensure_built(model, batches)
-    prepare_optimizer(model)
-    verbose = 1 if verbose == "auto" else verbose
-    if not isinstance(callbacks, CallbackList):
-        callbacks = CallbackList(
-            callbacks,
-            add_history=True,
-            add_progbar=verbose != 0,
-            model=model,
-            verbose=verbose,
-            epochs=epochs,
-            steps=number_of_steps(batches, steps_per_epoch),
-        )
-    model.history = callbacks.history
     validation = None
-    logs = {}
+    if validation_data is not None:
+        size = validation_batch_size or batch_size
+        validation = Validation(model, validation_data, size, validation_steps, validation_freq)
+    model.stop_training = False
     try:
+        ensure_built(model, batches)
+        prepare_optimizer(model)
+        drop_gradients(model)
+        if not isinstance(callbacks, CallbackList):
+            callbacks = CallbackList(
+                callbacks,
+                add_history=True,
+                add_progbar=verbose != 0,
+                model=model,
+                verbose=verbose,
+                epochs=epochs,
+                steps=number_of_steps(batches, steps_per_epoch),
+            )
+        model.history = callbacks.history
         model._initial_epoch = initial_epoch
-        callbacks.on_train_begin()
-        for epoch in range(model._initial_epoch, epochs):  # `BackupAndRestore` may have moved it
-            callbacks.on_epoch_begin(epoch)
-            model.reset_metrics()
-            with mode(model, True):
-                logs = train_epoch(model, batches, callbacks, steps_per_epoch)
-            if validation_data is not None and is_validation_epoch(epoch, validation_freq):
-                if validation is None:
-                    validation = make_validation(
-                        model, validation_data, validation_batch_size or batch_size, validation_steps
-                    )
-                found = evaluate_batches(model, validation, callbacks, validation_steps)
-                logs |= {f"val_{key}": value for key, value in found.items()}
-                logs = {key: logs[key] for key in sorted(logs)}
-            callbacks.on_epoch_end(epoch, logs)
-            if model.stop_training:
-                break
-        model.optimizer.finalize_variable_values(model.trainable_weights)
-        callbacks.on_train_end(logs)
+        run_epochs(model, batches, validation, callbacks, epochs, steps_per_epoch, verbose)
+    except RuntimeError as error:
+        explain_dead_worker(error)
+        raise
     finally:
-        callbacks.close()
+        if isinstance(callbacks, CallbackList):
+            callbacks.close()
+        batches.close()
+        if validation is not None:
+            validation.close()
     return model.history
 
 
-def train_epoch(model, batches, callbacks, most=None):
-    """Run one epoch and return its logs."""
-    step = training_step(model)
-    per_call = model.steps_per_execution
-    returned, count, open_call = None, 0, False
-    for batch in batches:
-        hooks = callbacks.has_train_batch_hooks
-        if hooks and not open_call:
-            callbacks.on_train_batch_begin(count)
-        returned = step(*batch)
-        count += 1
-        open_call = count % per_call != 0
-        if hooks and not open_call:
-            callbacks.on_train_batch_end(count - 1, lambda returned=returned: read_logs(model, returned))
-        if model.stop_training or count == most:
+def run_epochs(model, batches, validation, callbacks, epochs, most, verbose):
+    """Run the epochs of `fit`, with validation and callbacks."""
+    logs, hinted = {}, not verbose
+    look = FirstLook(model)
+    callbacks.on_train_begin()
+    for epoch in range(model._initial_epoch, epochs):  # `BackupAndRestore` may have moved it
+        started, waited = perf_counter(), batches.waited
+        callbacks.on_epoch_begin(epoch)
+        model.reset_metrics()
+        batches.begin_epoch()
+        with mode(model, True):
+            found = train_epoch(model, batches, callbacks, most, look)
+        batches.end_epoch()
+        if found is None:
+            if look is not None:
+                raise ValueError(
+                    "The training data gave no batch. Check that it is not empty, and that a generator is "
+                    "not used up."
+                )
+            warn_of_the_end("training", most or len(model.history.epoch) + 1)
             break
+        logs, look = found, None
+        hint = None if hinted else waiting.hint(batches, batches.waited - waited, perf_counter() - started)
+        if validation is not None and validation.is_due(epoch):
+            logs |= {f"val_{key}": value for key, value in validation.run(callbacks).items()}
+            logs = {key: logs[key] for key in sorted(logs)}
+        callbacks.on_epoch_end(epoch, logs)
+        if hint:
+            hinted = True
+            announce(hint)
+        if model.stop_training:
+            break
+    model.optimizer.finalize_variable_values(model.trainable_weights)
+    callbacks.on_train_end(logs)
+
+
+def drop_gradients(model):
+    """Forget gradients that an interrupted step, or somebody else, left behind."""
+    for parameter in model.parameters():
+        parameter.grad = None
+
+
+def train_epoch(model, batches, callbacks, most=None, look=None):
+    """Run one epoch and return its logs, `None` where there was no batch.
+
+    Args:
+        model: A compiled, built model in training mode.
+        batches: The batches.
+        callbacks: A `CallbackList`.
+        most: Steps at the most.
+        look: A `FirstLook` for the first step.
+    """
+    step = training_step(model)
+    run = step if look is None else look.around(step)
+    per_call = model.steps_per_execution
+    batch, returned, count, open_call = None, None, 0, False
+    with contextlib.closing(iter(batches)) as stream:
+        try:
+            for batch in stream:
+                hooks = callbacks.has_train_batch_hooks
+                if hooks and not open_call:
+                    callbacks.on_train_batch_begin(count)
+                returned = run(*batch)
+                run = step
+                count += 1
+                open_call = count % per_call != 0
+                if hooks and not open_call:
+                    logs = lambda returned=returned: read_logs(model, returned, running=True)
+                    callbacks.on_train_batch_end(count - 1, logs)
+                if model.stop_training or count == most:
+                    break
+        except (IndexError, RuntimeError) as error:
+            failures.explain(model, batch, error)
+            raise
     if open_call and callbacks.has_train_batch_hooks:
-        callbacks.on_train_batch_end(count - 1, lambda: read_logs(model, returned))
+        callbacks.on_train_batch_end(count - 1, lambda: read_logs(model, returned, running=True))
     if count == 0:
-        raise ValueError(
-            "The training data gave no batch. Check that it is not empty, and that a generator is not used "
-            "up."
-        )
+        return None
     if most is not None and count < most and not model.stop_training:
-        warnings.warn(
-            "Your input ran out of data; interrupting epoch. Make sure that your dataset or generator can "
-            "generate at least "
-            f"{most} batches per epoch. You may need to use the `.repeat()` function when building your "
-            "dataset.",
-            stacklevel=4,
-        )
+        warn_of_the_end("epoch", most)
     return read_logs(model, returned)
 
 
-def is_validation_epoch(epoch, frequency):
-    """Whether the epoch number `epoch`, from 0, is followed by validation.
+def warn_of_the_end(what, least):
+    """Warn that the data ended inside a training or an epoch."""
+    warnings.warn(
+        f"Your input ran out of data; interrupting {what}. Make sure that your dataset or generator can "
+        f"generate at least {least} batches per epoch. You may need to use the `.repeat()` function when "
+        "building your dataset.",
+        stacklevel=6 if what == "epoch" else 5,
+    )
 
-    Every `frequency`-th, or the ones listed (from 1).
+
+class NoBatchError(ValueError):
+    """There is no data."""
+
+
+class Validation:
+    """What `fit` evaluates after its epochs.
+
+    Args:
+        model: The model.
+        data: `(x, y)`, `(x, y, sample_weight)`, or an iterable of batches.
+        batch_size: Rows a batch.
+        steps: Batches at the most.
+        frequency: Evaluate after every that many epochs, or after the epochs listed, counted from 1.
     """
-    if isinstance(frequency, (list, tuple, set)):
-        return epoch + 1 in frequency
-    if not isinstance(frequency, int) or frequency < 1:
-        raise ValueError(
-            f"`validation_freq` must be a positive integer or a list of epochs, got {frequency!r}."
-        )
-    return (epoch + 1) % frequency == 0
 
+    def __init__(self, model, data, batch_size, steps, frequency):
+        self.model = model
+        self.data = data
+        self.batch_size = batch_size
+        self.steps = steps
+        self.frequency = frequency
+        self.batches = None
 
-def make_validation(model, data, batch_size, steps):
-    """Return the batches of `validation_data`.
+    def is_due(self, epoch):
+        """Whether the epoch number `epoch`, from 0, is followed by an evaluation."""
+        if isinstance(self.frequency, int):
+            return (epoch + 1) % self.frequency == 0
+        return epoch + 1 in self.frequency
 
-    `(x, y)`, `(x, y, sample_weight)`, or an iterable of batches.
-    """
-    if isinstance(data, (list, tuple)) and len(data) in (2, 3) and batching.is_arrays(data[0]):
-        x, y, sample_weight = batching.unpack_x_y_sample_weight(tuple(data))
-        return batching.make_batches(model, x, y, sample_weight, batch_size=batch_size)
-    return batching.make_batches(model, data, batch_size=batch_size, steps=None)
+    def run(self, callbacks):
+        """Evaluate and return the logs. The batches are made at the first time."""
+        first = self.batches is None
+        if first:
+            self.batches = self._make()
+        try:
+            return evaluate_batches(self.model, self.batches, callbacks, self.steps)
+        except NoBatchError:
+            if first:
+                raise
+            warnings.warn(
+                "The validation data is used up, so this epoch has no validation. A generator can be read "
+                "once: let it go on for all epochs, or pass arrays, a `PyDataset` or a DataLoader.",
+                stacklevel=5,
+            )
+            return {}
+
+    def _make(self):
+        data = self.data
+        if isinstance(data, (list, tuple)) and len(data) in (2, 3) and batching.is_arrays(data[0]):
+            x, y, sample_weight = batching.unpack_x_y_sample_weight(tuple(data))
+            return batching.make_batches(self.model, x, y, sample_weight, batch_size=self.batch_size)
+        return batching.make_batches(self.model, data, batch_size=self.batch_size)
+
+    def close(self):
+        """Let go of the batches."""
+        if self.batches is not None:
+            self.batches.close()
 
 
 def evaluate_batches(model, batches, callbacks, most=None):
     """Run `evaluate` on batches and return its logs."""
     step = testing_step(model)
-    returned, count = None, 0
+    batch, returned, count = None, None, 0
     callbacks.on_test_begin()
     model.reset_metrics()  # after the hooks, which may still read the logs of the last training batch
     hooks = callbacks.has_test_batch_hooks
-    with mode(model, False), torch.no_grad():
-        for batch in batches:
-            if hooks:
-                callbacks.on_test_batch_begin(count)
-            returned = step(*batch)
-            count += 1
-            if hooks:
-                callbacks.on_test_batch_end(count - 1, lambda returned=returned: read_logs(model, returned))
-            if count == most or getattr(model, "stop_evaluating", False):
-                break
+    batches.begin_epoch()
+    with mode(model, False), torch.no_grad(), contextlib.closing(iter(batches)) as stream:
+        try:
+            for batch in stream:
+                if hooks:
+                    callbacks.on_test_batch_begin(count)
+                returned = step(*batch)
+                count += 1
+                if hooks:
+                    logs = lambda returned=returned: read_logs(model, returned, running=True)
+                    callbacks.on_test_batch_end(count - 1, logs)
+                if count == most or getattr(model, "stop_evaluating", False):
+                    break
+        except (IndexError, RuntimeError) as error:
+            failures.explain(model, batch, error)
+            raise
+    batches.end_epoch()
     if count == 0:
-        raise ValueError(
+        raise NoBatchError(
             "The data gave no batch to evaluate. Check that it is not empty, and that a generator is not "
             "used up."
         )
     logs = read_logs(model, returned)
     callbacks.on_test_end(logs)
     return logs
+
+
+def callbacks_for(model, callbacks, verbose, batches, most):
+    """Return the `CallbackList` of an evaluation or a prediction."""
+    if isinstance(callbacks, CallbackList):
+        return callbacks
+    return CallbackList(
+        callbacks,
+        add_progbar=verbose != 0,
+        model=model,
+        verbose=verbose,
+        epochs=1,
+        steps=number_of_steps(batches, most),
+    )
 
 
 def evaluate(
@@ -293,25 +442,26 @@ def evaluate(
     steps=None,
     callbacks=None,
     return_dict=False,
+    workers=None,
 ):
     """Evaluate `model`; see `Trainer.evaluate` for the arguments."""
+    optional_count("evaluate", "steps", steps)
+    verbose = verbosity(verbose)
     steps = at_most(steps, switches.max_steps_per_epoch())
-    batches = batching.make_batches(model, x, y, sample_weight, batch_size=batch_size, steps=steps)
-    ensure_built(model, batches)
-    verbose = 1 if verbose == "auto" else verbose
-    if not isinstance(callbacks, CallbackList):
-        callbacks = CallbackList(
-            callbacks,
-            add_progbar=verbose != 0,
-            model=model,
-            verbose=verbose,
-            epochs=1,
-            steps=number_of_steps(batches, steps),
-        )
+    batches = batching.make_batches(
+        model, x, y, sample_weight, batch_size=batch_size, steps=steps, workers=workers
+    )
     try:
+        ensure_built(model, batches)
+        callbacks = callbacks_for(model, callbacks, verbose, batches, steps)
         logs = evaluate_batches(model, batches, callbacks, steps)
+    except RuntimeError as error:
+        explain_dead_worker(error)
+        raise
     finally:
-        callbacks.close()
+        if isinstance(callbacks, CallbackList):
+            callbacks.close()
+        batches.close()
     return logs if return_dict else in_order(model, logs)
 
 
@@ -325,100 +475,54 @@ def in_order(model, logs):
     return values[0] if len(values) == 1 else values
 
 
-def predict(model, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+def predict(model, x, batch_size=None, verbose="auto", steps=None, callbacks=None, workers=None):
     """Compute outputs; see `Trainer.predict` for the arguments."""
+    optional_count("predict", "steps", steps)
+    verbose = verbosity(verbose)
     steps = at_most(steps, switches.max_steps_per_epoch())
-    batches = batching.make_batches(model, x, batch_size=batch_size, steps=steps)
-    ensure_built(model, batches)
-    verbose = 1 if verbose == "auto" else verbose
-    if not isinstance(callbacks, CallbackList):
-        callbacks = CallbackList(
-            callbacks,
-            add_progbar=verbose != 0,
-            model=model,
-            verbose=verbose,
-            epochs=1,
-            steps=number_of_steps(batches, steps),
-        )
-    custom = type(model).predict_step is not model.trainer_base.predict_step
-    results, count = None, 0
+    batches = batching.make_batches(model, x, batch_size=batch_size, steps=steps, workers=workers)
     try:
-        callbacks.on_predict_begin()
-        hooks = callbacks.has_predict_batch_hooks
-        with mode(model, False), torch.no_grad():
-            for batch in batches:
+        ensure_built(model, batches)
+        callbacks = callbacks_for(model, callbacks, verbose, batches, steps)
+        results = predict_batches(model, batches, callbacks, steps)
+    except RuntimeError as error:
+        explain_dead_worker(error)
+        raise
+    finally:
+        if isinstance(callbacks, CallbackList):
+            callbacks.close()
+        batches.close()
+    return results.arrays()
+
+
+def predict_batches(model, batches, callbacks, most=None):
+    """Run `predict` on batches and return what was `Collected`."""
+    own = own_step(model, "predict")
+    batch, results, count = None, None, 0
+    callbacks.on_predict_begin()
+    hooks = callbacks.has_predict_batch_hooks
+    batches.begin_epoch()
+    with mode(model, False), torch.no_grad(), contextlib.closing(iter(batches)) as stream:
+        try:
+            for batch in stream:
                 if hooks:
                     callbacks.on_predict_batch_begin(count)
-                outputs = (
-                    model.predict_step(batching.pack_x_y_sample_weight(*batch)) if custom else model(batch[0])
-                )
+                outputs = model(batch[0]) if own is None else own(*batch)
                 results = Collected(outputs, batches) if results is None else results
                 results.add(outputs)
                 count += 1
                 if hooks:
                     callbacks.on_predict_batch_end(count - 1, {"outputs": outputs})
-                if count == steps or getattr(model, "stop_predicting", False):
+                if count == most or getattr(model, "stop_predicting", False):
                     break
-        if results is None:
-            raise ValueError(
-                "The data gave no batch to predict. Check that it is not empty, and that a generator is not "
-                "used up."
-            )
-        callbacks.on_predict_end()
-    finally:
-        callbacks.close()
-    return results.arrays()
-
-
-class Collected:
-    """The outputs of all batches as NumPy arrays. Where the number of rows is known, they are written in
-    place.
-
-    Args:
-        outputs: Outputs of the first batch.
-        batches: The batches.
-    """
-
-    def __init__(self, outputs, batches):
-        self.template = outputs
-        self.rows = getattr(batches, "num_rows", None)  # unknown where batches are counted
-        self.parts = [self._start(t) for t in nested.flatten(outputs)]
-        self.position = 0
-
-    def _start(self, tensor):
-        if self.rows is None or not isinstance(tensor, torch.Tensor) or not tensor.ndim:
-            return []
-        dtype = torch.float32 if tensor.dtype == torch.bfloat16 else tensor.dtype
-        return torch.empty((self.rows, *tensor.shape[1:]), dtype=dtype)
-
-    def add(self, outputs):
-        """Take the outputs of one batch."""
-        flat = nested.flatten(outputs)
-        start = self.position
-        stop = start + steps.batch_length(outputs)
-        for index, tensor in enumerate(flat):
-            place = self.parts[index]
-            fits = isinstance(place, torch.Tensor) and isinstance(tensor, torch.Tensor)
-            if (
-                fits
-                and tensor.shape[1:] == place.shape[1:]
-                and stop <= len(place)
-                and len(tensor) == stop - start
-            ):
-                place[start:stop].copy_(tensor)
-                continue
-            if isinstance(place, torch.Tensor):  # sizes that change from batch to batch
-                place = self.parts[index] = [place[:start].numpy().copy()] if start else []
-            tensor = tensor.detach() if isinstance(tensor, torch.Tensor) else torch.as_tensor(tensor)
-            place.append((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).cpu().numpy())
-        self.position = stop
-
-    def arrays(self):
-        """Return the arrays in the form of the outputs."""
-        flat = []
-        for part in self.parts:
-            if isinstance(part, torch.Tensor):
-                flat.append(part[: self.position].numpy())
-            else:
-                flat.append(np.concatenate([np.atleast_1d(p) for p in part]))
-        return nested.pack_like(self.template, flat)
+        except (IndexError, RuntimeError) as error:
+            failures.explain(model, batch, error)
+            raise
+    batches.end_epoch()
+    if results is None:
+        raise ValueError(
+            "The data gave no batch to predict. Check that it is not empty, and that a generator is not "
+            "used up."
+        )
+    callbacks.on_predict_end()
+    return results

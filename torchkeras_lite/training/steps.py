@@ -22,6 +22,7 @@ class TrainStep:
         self.tracker = model.loss_tracker
         self.metrics = model.compiled_metrics
         self.optimizer = model.optimizer
+        self.needs_closure = getattr(self.optimizer, "needs_closure", False)
         scales = type(self.optimizer).scale_loss is not Optimizer.scale_loss
         self.scales_loss = scales or bool(self.optimizer.loss_scale_factor)
         base = model.trainer_base
@@ -30,36 +31,89 @@ class TrainStep:
 
     def __call__(self, x, y, sample_weight):
         """Make the step. Nothing is returned: the loss and the metrics keep their state on the device."""
+        if self.needs_closure:
+            y_pred, loss = self.update_with_closure(x, y, sample_weight)
+        else:
+            y_pred, loss = self.differentiate(x, y, sample_weight)
+            if self.parameters:
+                self.optimizer.update()
+        self.forget_gradients()
+        self.record(x, y, y_pred, sample_weight, loss)
+
+    def differentiate(self, x, y, sample_weight):
+        """Compute the outputs and the loss of a batch, and leave the gradients in the parameters."""
         model = self.model
         y_pred = model(x)
         if self.custom_loss:
             loss = call_compute_loss(model, x, y, y_pred, sample_weight, training=True)
         else:
             loss = self.total_loss(y, y_pred, sample_weight)
-        (self.optimizer.scale_loss(loss) if self.scales_loss else loss).backward()
-        self.optimizer.update()
+        if self.parameters:
+            self.backward(loss)
+        return y_pred, loss
+
+    def backward(self, loss):
+        """Add the gradients of a loss to those in the parameters, scaled as the optimizer wants."""
+        if self.parameters:  # with nothing to train, only the loss and the metrics are kept
+            (self.optimizer.scale_loss(loss) if self.scales_loss else loss).backward()
+
+    def update_with_closure(self, x, y, sample_weight):
+        """Make the update of an optimizer that computes the loss several times, such as LBFGS.
+
+        Returns:
+            Outputs and loss before the update.
+        """
+        seen = []
+
+        def closure():
+            self.forget_gradients()
+            with torch.enable_grad():
+                y_pred, loss = self.differentiate(x, y, sample_weight)
+            if not seen:
+                seen.append((y_pred, loss))
+            return loss
+
+        self.optimizer.update_with(closure)
+        return seen[0]
+
+    def forget_gradients(self):
+        """Clear the gradients of all trained parameters."""
         for parameter in self.parameters:
             parameter.grad = None
+
+    def record(self, x, y, y_pred, sample_weight, loss):
+        """Add a batch to the running loss and the metrics."""
         with torch.no_grad():
             self.tracker.update_from_mean(loss, batch_length(y_pred))
-            if self.custom_metrics:
-                model.compute_metrics(x, y, y_pred, sample_weight)
-            elif y is not None:
-                self.metrics.update(model, y, y_pred, sample_weight)
+            self.update_metrics(x, y, y_pred, sample_weight)
+
+    def update_metrics(self, x, y, y_pred, sample_weight):
+        """Add a batch to the metrics."""
+        if self.custom_metrics:
+            self.model.compute_metrics(x, y, y_pred, sample_weight)
+        elif y is not None:
+            self.metrics.update(self.model, y, y_pred, sample_weight)
 
     def total_loss(self, y, y_pred, sample_weight):
         """Return the compiled loss plus the losses that layers and regularizers added."""
-        model, loss = self.model, None
-        if self.loss is not None and y is not None:
-            loss = self.loss(model, y, y_pred, sample_weight)
+        loss = self.with_added_losses(self.compiled_loss(y, y_pred, sample_weight))
+        if loss is None:
+            raise ValueError(no_loss_message(self.model))
+        return loss
+
+    def compiled_loss(self, y, y_pred, sample_weight):
+        """Return the compiled loss, `None` where there is none."""
+        return self.loss(self.model, y, y_pred, sample_weight) if self.loss and y is not None else None
+
+    def with_added_losses(self, loss):
+        """Return `loss`, which may be `None`, plus the losses that layers and regularizers added."""
+        model = self.model
         for weight in self.regularized:
             penalty = weight.regularizer(weight.value)
             loss = penalty if loss is None else loss + penalty
         if model._loss_version != collecting.loss_version() or model._holds_losses:
             for added in collecting.call_losses(model):
                 loss = added if loss is None else loss + added
-        if loss is None:
-            raise ValueError(no_loss_message(model))
         return loss
 
 
@@ -76,7 +130,7 @@ def batch_length(y_pred):
     """Return the number of samples in a batch, from its outputs."""
     if isinstance(y_pred, torch.Tensor):
         return y_pred.shape[0] if y_pred.ndim else 1
-    first = next(t for t in nested.flatten(y_pred) if isinstance(t, torch.Tensor))
+    first = next(t for t in nested.flatten(y_pred) if hasattr(t, "ndim"))
     return first.shape[0] if first.ndim else 1
 
 
@@ -97,7 +151,8 @@ def compute_loss(model, y, y_pred, sample_weight):
     """
     parts = []
     if model.compiled_loss is not None and y is not None:
-        parts.append(model.compiled_loss(model, y, y_pred, sample_weight))
+        loss = model.compiled_loss(model, y, y_pred, sample_weight)
+        parts += [] if loss is None else [loss]
     parts += model.losses
     if not parts:
         raise ValueError(no_loss_message(model))

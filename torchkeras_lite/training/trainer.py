@@ -1,30 +1,18 @@
 """`Trainer`: the methods with which a model is compiled, trained, evaluated and asked for predictions."""
 
+import warnings
+
 import torch
-from torch import nn
 
 from torchkeras_lite import metrics as metrics_room
-from torchkeras_lite import optimizers
 from torchkeras_lite.base import nested
-from torchkeras_lite.base.checks import describe, suggestion
+from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.device import default_device
-from torchkeras_lite.base.serialization import deserialize_keras_object, serialize_keras_object
+from torchkeras_lite.base.serialization import deserialize_keras_object
 from torchkeras_lite.engine import collecting
-from torchkeras_lite.training import compiled, loops, steps
+from torchkeras_lite.training import compilation, loops, rate_search, steps
 from torchkeras_lite.training import data as batching
-
-JIT = (True, False, "auto")
-COMPILE_ARGUMENTS = (
-    "optimizer",
-    "loss",
-    "loss_weights",
-    "metrics",
-    "weighted_metrics",
-    "run_eagerly",
-    "steps_per_execution",
-    "jit_compile",
-    "auto_scale_loss",
-)
+from torchkeras_lite.training.arguments import worker_options
 
 
 class Trainer:
@@ -40,7 +28,14 @@ class Trainer:
     loss_tracker = None
     steps_per_execution = 1
     run_eagerly = False
-    jit_compile = "auto"
+    jit_compile = False
+    lr_scheduler = None
+    precision = None
+    auto_micro_batch = False
+    micro_batch_rows = None
+    train_function = None
+    test_function = None
+    predict_function = None
     _compile_arguments = None
     _initial_epoch = 0
 
@@ -60,80 +55,53 @@ class Trainer:
         steps_per_execution=1,
         jit_compile="auto",
         auto_scale_loss=True,
+        lr_scheduler=None,
+        precision=None,
+        auto_micro_batch=False,
     ):
         """Say how the model is trained.
 
+        A call that fails leaves an earlier one in force.
+
         Args:
-            optimizer: Name, config or `Optimizer`.
-            loss: Name, function `f(y_true, y_pred)`, `Loss` or torch loss; with several outputs a list, or a
-                dict by names of outputs, or one for all.
-            loss_weights: Factor of each output's loss: a list, or a dict by names of outputs.
-            metrics: List of names, functions and `Metric`s; with several outputs a list of lists or a dict
-                by names of outputs. `"accuracy"` is read by the shapes of targets and outputs.
+            optimizer: Name, config or `Optimizer`; or an optimizer of torch: an instance made with the
+                model's parameters, a class such as `torch.optim.AdamW`, or a `functools.partial` of one.
+            loss: Name, function `f(y_true, y_pred)`, `Loss`; or a loss of torch (`nn.CrossEntropyLoss()`, or
+                a function of `torch.nn.functional`), called in torch's order. With several outputs a
+                structure in the form of the outputs, a flat list, a dict by names of outputs, or one for
+                all; `None` for an output without a loss.
+            loss_weights: Factor of each output's loss, in the same forms.
+            metrics: List of names, functions and `Metric`s, metrics of torchmetrics and functions of
+                scikit-learn (see `metrics.TorchMetric` and `metrics.EpochMetric`); with several outputs a
+                list of lists, or a structure or dict as for `loss`. `"accuracy"` is read by the shapes of
+                targets and outputs.
             weighted_metrics: Likewise, for metrics that also see the sample and class weights.
-            run_eagerly: Steps are eager unless `jit_compile=True`, so `True` only forbids that.
-            steps_per_execution: Steps between two calls of the batch hooks of callbacks, an integer >= 1.
-            jit_compile: `True` compiles the model's forward and backward with `torch.compile`; `"auto"` and
-                `False` do not.
-            auto_scale_loss: Whether the loss is scaled under `mixed_float16`.
+            run_eagerly: Steps are eager unless `jit_compile` says otherwise, so `True` only forbids that.
+            steps_per_execution: Steps between two calls of the batch hooks of callbacks, an integer >= 1;
+                `"auto"` is 1.
+            jit_compile: `True` compiles the model's forward and backward with `torch.compile`; so do one of
+                its modes such as `"reduce-overhead"`, or a dict of its options. `"auto"` and `False` do not.
+            auto_scale_loss: Whether the loss is scaled under `mixed_float16` and `precision="fp16"`.
+            lr_scheduler: A scheduler of torch for any optimizer (see `optimizers.TorchScheduler`): a class, a
+                `functools.partial`, an instance made with the very optimizer, or a dict
+                `{"scheduler": ..., "interval": "step" or "epoch", "monitor": ...}`. History gets a
+                `learning_rate`.
+            precision: `"bf16"` or `"fp16"`: every call of the model runs under autocast and gives float32
+                outputs, weights stay float32. `"float64"`: weights and computation. `"tf32"`: float32 matrices
+                are multiplied on tensor cores while a loop runs; `"float32"`: in full. `None` leaves layers'
+                policies and torch's settings alone.
+            auto_micro_batch: Whether a batch that does not fit into the accelerator's memory is trained in
+                halves, whose gradients are summed.
 
         Raises:
-            ValueError: an unknown name of an optimizer, loss or metric (with the nearest known one).
+            ValueError: an unknown name of an optimizer, loss or metric (with the nearest known one), weights
+                of another number than losses, a value that an argument does not have.
+            TypeError: an argument of a wrong kind.
 
-        Source: Keras 3 `Model.compile`.
+        Source: Keras 3 `Model.compile`; the last three arguments are ours.
         """
-        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
-            raise ValueError(
-                f"compile: `steps_per_execution` must be a positive integer, got {steps_per_execution!r}."
-            )
-        if jit_compile not in JIT:
-            raise ValueError(f"compile: `jit_compile` must be True, False or 'auto', got {jit_compile!r}.")
-        if run_eagerly and jit_compile is True:
-            raise ValueError(
-                "compile: `run_eagerly=True` and `jit_compile=True` exclude each other. Pass one of them."
-            )
-        optimizer = optimizers.get(optimizer)
-        if optimizer is None:
-            raise ValueError(
-                "compile: `optimizer` must be a name or an Optimizer, got None. Pass for example 'adam'."
-            )
-        half = self.dtype_policy.name == "mixed_float16"
-        if auto_scale_loss and half and not isinstance(optimizer, optimizers.LossScaleOptimizer):
-            optimizer = optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
-        compiled_loss = compiled.CompiledLoss(loss, loss_weights) if loss is not None else None
-        compiled_metrics = compiled.CompiledMetrics(metrics, weighted_metrics)
-        self.__dict__.update(
-            optimizer=optimizer,
-            loss=loss,
-            compiled=True,
-            compiled_loss=compiled_loss,
-            compiled_metrics=compiled_metrics,
-            loss_tracker=metrics_room.Mean(name="loss"),
-            steps_per_execution=steps_per_execution,
-            run_eagerly=bool(run_eagerly),
-            jit_compile=jit_compile,
-            stop_training=False,
-        )
-        self.__dict__["_compile_arguments"] = dict(
-            zip(
-                COMPILE_ARGUMENTS,
-                (
-                    optimizer,
-                    loss,
-                    loss_weights,
-                    metrics,
-                    weighted_metrics,
-                    run_eagerly,
-                    steps_per_execution,
-                    jit_compile,
-                    auto_scale_loss,
-                ),
-                strict=True,
-            )
-        )
-        self.__dict__.update(_compiled_call_impl=None, _batch_step=((), None))
-        if jit_compile is True:
-            nn.Module.compile(self)
+        arguments = {key: value for key, value in locals().items() if key != "self"}
+        compilation.compile_model(self, arguments)
 
     def fit(
         self,
@@ -153,12 +121,15 @@ class Trainer:
         validation_steps=None,
         validation_batch_size=None,
         validation_freq=1,
+        **kwargs,
     ):
         """Train for a number of epochs.
 
         Args:
-            x: Inputs: an array or tensor, a list of them, a dict by names of inputs; or an iterable of
-                batches (a `DataLoader`, a generator), or a torch `Dataset`.
+            x: Inputs: an array or tensor, a list of them, a dict by names of inputs, or a data frame (whose
+                columns are the inputs of a model with several, by their names); or an iterable of batches
+                (a `DataLoader`, a generator, something with `as_numpy_iterator`), a `PyDataset`, or a torch
+                `Dataset` of samples.
             y: Targets, in the form of the outputs; left out when `x` gives batches.
             batch_size: Rows a batch, 32 by default; the last batch may be smaller.
             epochs: Number of the last epoch.
@@ -171,6 +142,7 @@ class Trainer:
                 every epoch.
             shuffle: Whether arrays are taken in a new order every epoch; `"batch"` shuffles whole batches.
             class_weight: Mapping of class numbers to weights in the loss; classes that are not named weigh 1.
+                Not together with `sample_weight`.
             sample_weight: A weight in the loss for every row.
             initial_epoch: Number of epochs already done.
             steps_per_epoch: Batches an epoch; `None`: all there are.
@@ -178,6 +150,8 @@ class Trainer:
             validation_batch_size: Rows a batch of validation; `None`: `batch_size`.
             validation_freq: Evaluate after every that many epochs, or after the epochs listed, counted from
                 1.
+            **kwargs: tf.keras's `workers`, `use_multiprocessing` and `max_queue_size`: for a `PyDataset`
+                instead of its own, for a torch `Dataset` the worker processes that read it.
 
         Returns:
             The `History`: `.history` maps names to a value an epoch, `.epoch` has the numbers of the epochs.
@@ -195,7 +169,7 @@ class Trainer:
             batch_size=batch_size,
             epochs=epochs,
             verbose=verbose,
-            callbacks=callbacks,
+            callbacks=compilation.with_scheduler(self, callbacks),
             validation_split=validation_split,
             validation_data=validation_data,
             shuffle=shuffle,
@@ -206,6 +180,7 @@ class Trainer:
             validation_steps=validation_steps,
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
+            workers=worker_options(self.fit, kwargs),
         )
 
     def evaluate(
@@ -226,6 +201,7 @@ class Trainer:
             x, y, batch_size, verbose, sample_weight, callbacks: As in `fit`.
             steps: Batches to look at; `None`: all.
             return_dict: Whether to return a dict by names instead of a list.
+            **kwargs: As in `fit`.
 
         Returns:
             The loss alone, or a list of the loss and the metrics in the order of `compile`, or a dict.
@@ -233,22 +209,48 @@ class Trainer:
         Source: Keras 3 `Model.evaluate`.
         """
         self._require_compiled("evaluate")
-        if kwargs:
-            unknown = next(iter(kwargs))
-            known = ("x", "y", "batch_size", "verbose", "sample_weight", "steps", "callbacks", "return_dict")
-            raise TypeError(f"evaluate: unknown argument `{unknown}`{suggestion(unknown, known)}")
-        return loops.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict)
+        workers = worker_options(self.evaluate, kwargs)
+        return loops.evaluate(
+            self, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, workers
+        )
 
-    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None, **kwargs):
         """Return the outputs for data as NumPy arrays, in the form of the model's outputs.
 
         Args:
-            x, batch_size, verbose, callbacks: As in `fit`.
+            x, batch_size, verbose, callbacks, **kwargs: As in `fit`.
             steps: Batches to compute; `None`: all.
 
         Source: Keras 3 `Model.predict`.
         """
-        return loops.predict(self, x, batch_size, verbose, steps, callbacks)
+        workers = worker_options(self.predict, kwargs)
+        return loops.predict(self, x, batch_size, verbose, steps, callbacks, workers)
+
+    def find_lr(
+        self, x, y=None, sample_weight=None, batch_size=None, min_lr=1e-7, max_lr=10.0, steps=100
+    ):
+        """Train a copy of the model with a learning rate that grows from step to step, to find a good one.
+
+        The model, its optimizer and torch's random numbers stay as they are.
+
+        Args:
+            x, y, sample_weight, batch_size: As in `fit`.
+            min_lr: Learning rate of the first step.
+            max_lr: Learning rate of the last step; between them it grows by a constant factor. The search
+                ends before where the loss grows to 4 times its smallest value.
+            steps: Number of steps, 10 or more; data that has fewer batches is read again.
+
+        Returns:
+            A `LearningRateCurve` with `learning_rates`, `losses`, `suggestion` (a number or `None`) and
+            `plot(to_file=None)`.
+
+        Raises:
+            ValueError: `compile` was not called; rates that are not in order; too few steps.
+
+        Source: an addition; Smith 2017, arXiv:1506.01186.
+        """
+        self._require_compiled("find_lr")
+        return rate_search.find_lr(self, x, y, sample_weight, batch_size, min_lr, max_lr, steps)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
         """Make one training step on one batch.
@@ -301,7 +303,7 @@ class Trainer:
         return nested.map_structure(lambda t: t.cpu().numpy(), outputs)
 
     def _one_batch(self, x, y=None, sample_weight=None):
-        rows = next(iter(nested.flatten(batching.map_arrays(batching.np_or_tensor, x))))
+        rows = next(iter(nested.flatten(batching.map_arrays(batching.as_array, x))))
         batches = batching.make_batches(self, x, y, sample_weight, batch_size=max(len(rows), 1))
         loops.ensure_built(self, batches)
         return next(iter(batches))
@@ -326,6 +328,34 @@ class Trainer:
         """Return the outputs for a batch; override for an own one."""
         x, _, _ = batching.unpack_x_y_sample_weight(data)
         return self(x)
+
+    def make_train_function(self, force=False):
+        """Return, and keep as `train_function`, what `fit` calls for a batch; override for an own one.
+
+        It takes an iterator over batches (which also is a list of them) and returns the logs. `fit` calls it
+        only where this method is overridden.
+
+        Args:
+            force: Whether to make it anew where there is one.
+        """
+        if self.train_function is None or force:
+            self.train_function = compilation.function_of(self, "train_step")
+        return self.train_function
+
+    def make_test_function(self, force=False):
+        """Return, and keep as `test_function`, what `evaluate` calls; see `make_train_function`."""
+        if self.test_function is None or force:
+            self.test_function = compilation.function_of(self, "test_step")
+        return self.test_function
+
+    def make_predict_function(self, force=False):
+        """Return, and keep as `predict_function`, what `predict` calls; see `make_train_function`.
+
+        It returns the outputs.
+        """
+        if self.predict_function is None or force:
+            self.predict_function = compilation.function_of(self, "predict_step")
+        return self.predict_function
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Return the loss of a batch, a scalar tensor: the compiled one plus those of layers and
@@ -390,15 +420,16 @@ class Trainer:
         return [variable for metric in self.metrics for variable in metric.variables]
 
     def log_names(self):
-        """Return the names in logs in Keras's order for lists: the loss, losses of outputs, then the metrics.
-
-        Metrics of one output stand in the order of `compile`, those of several in alphabetical order.
-        """
-        trackers = self.compiled_loss.trackers if self.compiled_loss is not None else []
-        names = ["loss", *(tracker.name for tracker in trackers)]
-        rest = [metric.name for metric in self.metrics if metric is not self.compiled_metrics]
-        rest += self.compiled_metrics.keys
-        return list(dict.fromkeys([*names, *(sorted(rest) if trackers else rest)]))
+        """Return the names in logs in Keras's order for lists: that of `metrics`; compiled metrics that are
+        logged under more than their own name follow at the end, in alphabetical order."""
+        names = []
+        for metric in self.metrics:
+            names += (
+                [one.name for one in metric.metrics] if metric is self.compiled_metrics else [metric.name]
+            )
+        keys = self.compiled_metrics.keys
+        others = sorted(key for key in keys if key not in names)
+        return list(dict.fromkeys([*names, *others]))
 
     @property
     def is_built(self):
@@ -439,11 +470,23 @@ class Trainer:
         """Return what `compile` was given as plain values, or `None` when it was not called."""
         if not self.compiled:
             return None
-        return {key: serialize_keras_object(value) for key, value in self._compile_arguments.items()}
+        return compilation.compile_config(self._compile_arguments)
 
     def compile_from_config(self, config):
-        """Compile with what `get_compile_config` returned."""
+        """Compile with what `get_compile_config` returned, and make the optimizer's variables."""
+        own = type(self)
+        if own.compile is not Trainer.compile and own.compile_from_config is Trainer.compile_from_config:
+            warnings.warn(
+                "`compile()` was not called as part of model loading because the model's `compile()` method "
+                "is custom. All subclassed Models that have `compile()` overridden should also override "
+                "`get_compile_config()` and `compile_from_config(config)`. Alternatively, you can call "
+                "`compile()` manually after loading.",
+                stacklevel=2,
+            )
+            return
         self.compile(**deserialize_keras_object(config))
+        if self.built and self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
 
 
 def own_metrics(layer):

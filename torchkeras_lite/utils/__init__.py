@@ -16,16 +16,26 @@ from torchkeras_lite.base.switches import (
 )
 from torchkeras_lite.callbacks.progress import Progbar
 from torchkeras_lite.engine.keras_tensor import is_symbolic as is_keras_tensor
-from torchkeras_lite.training.data import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from torchkeras_lite.training.batch_form import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from torchkeras_lite.training.py_dataset import PyDataset
+from torchkeras_lite.training.py_dataset import PyDataset as Sequence
+from torchkeras_lite.utils import bounding_boxes
 from torchkeras_lite.utils.dtypes import standardize_dtype
+from torchkeras_lite.utils.feature_space import FeatureSpace
 from torchkeras_lite.utils.history_plot import plot_history
+from torchkeras_lite.utils.model_plot import model_to_dot, plot_model
+from torchkeras_lite.utils.module_summary import summary
 from torchkeras_lite.utils.numerical import normalize, to_categorical
 from torchkeras_lite.utils.random_seed import set_random_seed
 from torchkeras_lite.utils.session import clear_session
 
 __all__ = [
     "CustomObjectScope",
+    "FeatureSpace",
     "Progbar",
+    "PyDataset",
+    "Sequence",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
@@ -36,13 +46,16 @@ __all__ = [
     "get_registered_object",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "plot_history",
+    "plot_model",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
     "standardize_dtype",
+    "summary",
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]

@@ -24,7 +24,7 @@ def count_flops(model):
     """
     try:
         structure = nested.map_structure(lambda t: TensorSpec(t.shape, t.dtype), model.input)
-    except AttributeError:
+    except AttributeError:  # no graph, or no shape given
         return None
     for device in ("meta", _device_of(model)):
         inputs = nested.map_structure(

@@ -21,6 +21,7 @@ def print_summary(
     show_trainable=False,
     layer_range=None,
     show_flops=False,
+    rows=None,
 ):
     """Print a table of the layers of `model`, and how many weights there are in all.
 
@@ -34,13 +35,16 @@ def print_summary(
         layer_range: Names (or regular expressions) of two layers: only these and those between are listed.
         show_flops: Whether a column and a line tell the floating-point operations (products of matrices,
             convolutions and attention) of a forward pass of one sample.
+        rows: The rows to show, for what is no model of this package.
 
     Raises:
         ValueError: `layer_range` is no pair of names, or names no layers; too few `positions`.
 
     Source: Keras 3 `Model.summary`. Additions: `show_flops`, and plain torch modules by their class.
     """
-    text = summary_text(model, line_length, positions, expand_nested, show_trainable, layer_range, show_flops)
+    text = summary_text(
+        model, line_length, positions, expand_nested, show_trainable, layer_range, show_flops, rows
+    )
     if print_fn is not None:
         print_fn(text)
         return
@@ -59,6 +63,7 @@ def summary_text(
     show_trainable=False,
     layer_range=None,
     show_flops=False,
+    rows=None,
 ):
     """Return what `print_summary` prints."""
     flops = count_flops(model) if show_flops else None
@@ -90,7 +95,7 @@ def summary_text(
             f"of the line such as {list(default_positions)}."
         )
     length = line_length or min(default_length, shutil.get_terminal_size().columns - 4)
-    rows = rows_of(model, layer_range, expand_nested)
+    rows = rows_of(model, layer_range, expand_nested) if rows is None else rows
     table = draw_table(
         [column.title for column in columns],
         [[column.cell(row) for column in columns] for row in rows],

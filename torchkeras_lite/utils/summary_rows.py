@@ -8,6 +8,7 @@ from torch import nn
 from torchkeras_lite.base import naming, nested
 from torchkeras_lite.engine import collecting
 from torchkeras_lite.engine.keras_tensor import KerasTensor
+from torchkeras_lite.engine.operation import operation_of
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Row:
 
 def is_branched(model):
     """Whether the graph of `model` is more than a chain of layers, so that connections are worth a column."""
-    recording = _graph_of(model)
+    recording = graph_of(model)
     if recording is None:
         return False
     calls = [*_input_calls(recording), *recording.calls]
@@ -63,7 +64,7 @@ def is_branched(model):
     )
 
 
-def _graph_of(model):
+def graph_of(model):
     """Return the recording of a model from symbolic inputs and outputs; a `Sequential` is a chain anyway."""
     recording = getattr(model, "_recording", None)
     return recording if recording is not None and len(model.layers) == len(recording.modules) else None
@@ -87,7 +88,7 @@ def rows_of(model, layer_range=None, expand_nested=False, depth=0, batch=None):
     last_call = {id(call.target): call for call in recording.calls} if recording is not None else {}
     modules = list(model.layers)
     names = dict(zip(map(id, modules), unique_names(modules), strict=True))
-    graph = _graph_of(model)
+    graph = graph_of(model)
     if graph is None and batch is None:
         batch = _built_batch(model)
     sources = _Sources(graph, names) if graph is not None and not depth else None
@@ -100,10 +101,10 @@ def rows_of(model, layer_range=None, expand_nested=False, depth=0, batch=None):
             connected = sources.of_module(item) if sources else ""
             rows.append(Row(names[id(item)], type(item).__name__, shape, item, connected, depth))
         else:
-            name = _function_names(graph)[id(item)]
+            name = function_names(graph)[id(item)]
             connected = sources.of_call(item) if sources else ""
-            rows.append(Row(name, "function", _shape_text(item.outputs), None, connected, depth))
-    first, last = _bounds([row.name for row in rows], layer_range)
+            rows.append(Row(name, _kind(item), _shape_text(item.outputs), None, connected, depth))
+    first, last = bounds([row.name for row in rows], layer_range)
     expanded = []
     for row in rows[first:last]:
         expanded.append(row)
@@ -114,25 +115,24 @@ def rows_of(model, layer_range=None, expand_nested=False, depth=0, batch=None):
 
 
 def _items(graph, modules):
-    """Return what has a row: modules, inputs that are no layers, and calls of functions.
-
-    A function stands before the modules that are nearer to the outputs.
-    """
+    """Return what has a row: modules, inputs that are no layers, and calls of functions."""
     if graph is None:
         return modules
     items = [tensor for tensor in nested.flatten(graph.inputs) if not tensor.call.is_input]
-    depths = {}
-    for call in [*_input_calls(graph), *graph.calls]:
-        if call.is_module:
-            depths[id(call.target)] = max(depths.get(id(call.target), 0), graph.depths.get(id(call), 0))
-    functions = sorted(
-        (call for call in graph.calls if not call.is_module), key=lambda call: -graph.depths[id(call)]
-    )
-    for module in modules:
-        while functions and graph.depths[id(functions[0])] > depths[id(module)]:
-            items.append(functions.pop(0))
-        items.append(module)
-    return items + functions
+    calls_of = {}
+    for call in graph.calls:
+        calls_of.setdefault(id(call.owner), []).append(call)
+    for owner in graph.operations:
+        items += [owner] if isinstance(owner, nn.Module) else calls_of[id(owner)]
+    return items
+
+
+def _kind(call):
+    """Return Keras's class of an operation, the class of one of the user's own, or `function`."""
+    info = operation_of(call)
+    if info is not None:
+        return info.class_name
+    return "function" if call.owner is call else type(call.owner).__name__
 
 
 def unique_names(modules):
@@ -153,7 +153,7 @@ def unique_names(modules):
     return names
 
 
-def _function_names(graph):
+def function_names(graph):
     """Return `id(call)` to a name for the calls of functions: that of the function, numbered."""
     names, counts = {}, {}
     for call in graph.calls:
@@ -175,7 +175,7 @@ class _Sources:
     def __init__(self, graph, names):
         self.graph = graph
         self.names = names
-        self.function_names = _function_names(graph)
+        self.function_names = function_names(graph)
         self.given = {id(t) for t in nested.flatten(graph.inputs) if not t.call.is_input}
 
     def of_module(self, module):
@@ -202,7 +202,7 @@ class _Sources:
         return f"{name}[{number}][{place}]"
 
 
-def _bounds(names, layer_range):
+def bounds(names, layer_range):
     """Return the slice of `names` that a `layer_range` stands for."""
     if not layer_range:
         return 0, len(names)
@@ -234,7 +234,7 @@ def _shape_of(module, call, batch=None):
     if call is not None:
         return _shape_text(call.outputs, batch)
     try:
-        return _shapes_text(module.output_shape, batch or _built_batch(module))
+        return shapes_text(module.output_shape, batch or _built_batch(module))
     except Exception:  # a layer that was never called may not know, or not be able to tell
         return "?"
 
@@ -248,17 +248,18 @@ def _built_batch(module):
 
 def _shape_text(outputs, batch=None):
     shapes = [t.shape for t in nested.flatten(outputs) if isinstance(t, KerasTensor)]
-    return _shapes_text(shapes[0] if len(shapes) == 1 else shapes, batch)
+    return shapes_text(shapes[0] if len(shapes) == 1 else shapes, batch)
 
 
-def _shapes_text(shapes, batch=None):
+def shapes_text(shapes, batch=None):
+    """Return shapes as text, with `batch` in the place of an unknown batch size."""
     if isinstance(shapes, dict):
         shapes = list(shapes.values())
     if isinstance(shapes, tuple) and all(isinstance(size, (int, type(None))) for size in shapes):
         if shapes[:1] == (None,):
             shapes = (batch, *shapes[1:])
         return "(" + ", ".join(map(str, shapes)) + ")"
-    return "[" + ", ".join(_shapes_text(shape, batch) for shape in shapes) + "]"
+    return "[" + ", ".join(shapes_text(shape, batch) for shape in shapes) + "]"
 
 
 def _is_built(module):

@@ -1,0 +1,236 @@
+"""Tensors, slices, loops and branches against real Keras."""
+
+import keras
+import numpy as np
+import pytest
+import torch
+
+import torchkeras_lite as tk
+from ops.operation_oracle import assert_operation_matches
+from oracle import assert_close
+from torchkeras_lite import ops
+from torchkeras_lite.engine.keras_tensor import KerasTensor
+
+X = np.arange(12, dtype="float32").reshape(3, 4)
+PLACES = np.array([[0, 1], [2, 0], [2, 0]])
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float16", "bool", "uint8"])
+def test_cast(dtype):
+    assert_operation_matches("cast", X, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int32", "float16", "bool"])
+def test_saturate_cast(dtype):
+    x = np.array([-1.5, 0.0, 300.7, 5.6, -1e9, 1e9], "float32")
+    assert_operation_matches("saturate_cast", x, dtype, gradient=False)
+    assert_operation_matches("saturate_cast", np.array([-200, 0, 200]), dtype)
+
+
+def test_saturate_cast_of_infinity_is_the_end_of_the_range():
+    found = ops.saturate_cast(torch.tensor([torch.inf, -torch.inf]), "int32")
+    assert found.tolist() == [2**31 - 1, -(2**31)]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        1,
+        1.0,
+        True,
+        2**40,
+        1j,
+        [1, 2],
+        [1.0, 2],
+        [True],
+        [[1], [2.0]],
+        X,
+        X.astype("float64"),
+        X.astype("int64"),
+    ],
+    ids=repr,
+)
+def test_convert_to_tensor(value):
+    assert_close(ops.convert_to_tensor(value), keras.ops.convert_to_tensor(value))
+    assert ops.dtype(ops.convert_to_tensor(value, "float16")) == "float16"
+
+
+def test_convert_to_tensor_refuses_sparse():
+    with pytest.raises(ValueError, match="sparse=True"):
+        ops.convert_to_tensor(X, sparse=True)
+    with pytest.raises(ValueError, match="no values"):
+        ops.convert_to_numpy(KerasTensor((2,)))
+
+
+def test_what_a_tensor_is():
+    variable = tk.Variable(X)
+    assert ops.is_tensor(torch.ones(1))
+    assert not ops.is_tensor(X)
+    assert ops.shape(KerasTensor((None, 3))) == (None, 3)
+    assert ops.shape(variable) == ops.shape(X) == (3, 4)
+    assert ops.dtype(variable) == ops.dtype(X) == "float32"
+    np.testing.assert_array_equal(ops.convert_to_numpy(variable), X)
+    assert not ops.stop_gradient(torch.ones(2, requires_grad=True)).requires_grad
+
+
+@pytest.mark.parametrize("reduction", [None, "add", "mul", "max", "min"])
+def test_scatter_update(reduction):
+    assert_operation_matches("scatter_update", X, PLACES, np.array([9.0, 3.0, 3.0], "float32"), reduction)
+    rows = np.array([[0], [2], [2]])
+    assert_operation_matches("scatter_update", X, rows, np.ones((3, 4), "float32") * 4, reduction)
+
+
+def test_scatter():
+    assert_operation_matches("scatter", PLACES, np.array([9.0, 3.0, 3.0]), (3, 4))
+    assert_operation_matches("scatter", np.array([[0], [2]]), X[:2], (5, 4))
+    with pytest.raises(ValueError, match="Invalid reduction"):
+        ops.scatter_update(X, PLACES, [1.0, 2.0, 3.0], "mean")
+
+
+def test_slices():
+    assert_operation_matches("slice", X, (1, 1), (2, 2))
+    assert_operation_matches("slice_update", X, (1, 1), np.zeros((2, 2), "float32"))
+    assert torch.equal(ops.slice(X, (1, 1), (-1, 2)), torch.as_tensor(X[1:, 1:3]))
+    for axis in (0, 1, -1):
+        assert_operation_matches("unstack", torch.as_tensor(X), axis=axis)
+    with pytest.raises(ValueError, match="num=2"):
+        ops.unstack(X, 2)
+
+
+def test_loops():
+    for room in (ops, keras.ops):
+        count, product = room.while_loop(
+            lambda i, x: i < 5, lambda i, x: (i + 1, x * 2), (0, 1.0), maximum_iterations=3
+        )
+        assert (int(count), float(product)) == (3, 8.0)
+        assert int(room.while_loop(lambda i: i < 5, lambda i: i + 1, 0)) == 5
+        assert room.fori_loop(0, 4, lambda i, v: v + i, 0) == 6
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_scan(reverse):
+    def step(carry, x):
+        return carry * 0.5 + x, {"before": carry, "sum": x.sum()}
+
+    init = torch.zeros(4)
+    assert_close(
+        ops.scan(step, init, torch.as_tensor(X), reverse=reverse),
+        keras.ops.scan(step, init, torch.as_tensor(X), reverse=reverse),
+    )
+
+
+def test_scan_without_slices_or_outputs():
+    carry, outputs = ops.scan(lambda c, x: (c + 1, None), 0, length=3)
+    assert int(carry) == 3
+    assert outputs is None
+    for args, message in [((0,), "no `xs`"), ((0, X, 5), "one size"), ((0, X, None, False, 0), "unroll")]:
+        with pytest.raises(ValueError, match=message):
+            ops.scan(lambda c, x: (c, x), *args)
+    with pytest.raises(TypeError, match="callable"):
+        ops.scan(3, 0, X)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7, 8])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_associative_scan(size, reverse, axis, rng):
+    shape = (size, 3) if axis == 0 else (3, size)
+    pair = tuple(torch.as_tensor(rng.normal(size=shape)) for _ in range(2))
+
+    def compose(first, second):  # x -> a x + b, one after the other: no commutative operation
+        return first[0] * second[0], second[0] * first[1] + second[1]
+
+    found = ops.associative_scan(compose, pair, reverse, axis)
+    assert_close(found, tuple(keras.ops.associative_scan(compose, pair, reverse, axis)))
+
+
+def test_maps():
+    x = torch.as_tensor(X)
+    for name in ("map", "vectorized_map"):
+        found = getattr(ops, name)(lambda pair: (pair[0] * 2, pair[1].sum()), (x, x))
+        assert_close(found, (x * 2, x.sum(1)))
+    assert_close(ops.vectorized_map(lambda row: row.sum(), X), x.sum(1))
+
+
+def test_branches():
+    x = torch.as_tensor(X)
+    assert ops.cond(True, lambda: 1, lambda: 2) == 1
+    assert torch.equal(ops.cond(torch.tensor(False), lambda: x, lambda: x * 2), x * 2)
+    for index, factor in ((-3, 1), (0, 1), (1, 2), (7, 2)):
+        assert torch.equal(ops.switch(index, [lambda a: a, lambda a: a * 2], x), x * factor)
+
+
+def test_custom_gradient():
+    def made(room):
+        @room.custom_gradient
+        def log1pexp(x):
+            e = room.exp(x)
+
+            def grad(*args, upstream=None):
+                upstream = args[0] if upstream is None else upstream
+                return upstream * (1 - 1 / (1 + e))
+
+            return room.log(1 + e), grad
+
+        return log1pexp
+
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    results = [made(room)(x) for room in (ops, keras.ops)]
+    assert_close(*results)
+    assert_close(*(torch.autograd.grad(y.sum(), x) for y in results))
+
+
+def test_control_flow_in_a_model():
+    inputs = tk.Input((3,))
+    total, sums = ops.scan(lambda c, x: (c + x, c + x), inputs[:, 0] * 0, ops.transpose(inputs))
+    counted = ops.while_loop(lambda v: v.sum() < 100, lambda v: v * 2, [inputs])[0]
+    picked = ops.cond(ops.sum(inputs) > 0, lambda: inputs * 2, lambda: inputs)
+    rows = ops.vectorized_map(lambda row: row * 3, inputs)
+    model = tk.Model(inputs, [total, sums, counted, picked, rows])
+    assert [tuple(t.shape) for t in model.outputs] == [(None,), (3, None), (None, 3), (None, 3), (None, 3)]
+    x = torch.arange(1.0, 7).reshape(2, 3)
+    expected = (x.sum(1), x.cumsum(1).T, x * 8, x * 2, x * 3)
+    assert_close(tuple(model(x)), expected)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sizes", "expected"),
+    [
+        ("b h w c -> b c h w", {}, lambda x: x.permute(0, 3, 1, 2)),
+        ("b h w c -> b (h w) c", {}, lambda x: x.flatten(1, 2)),
+        (
+            "b (h k) w c -> b h w (k c)",
+            dict(k=2),
+            lambda x: x.unflatten(1, (2, 2)).transpose(2, 3).flatten(3),
+        ),
+        ("b ... c -> c b ...", {}, lambda x: x.permute(3, 0, 1, 2)),
+        ("b ... -> b (...)", {}, lambda x: x.flatten(1)),
+        ("b h w c -> b 1 h (w c)", {}, lambda x: x.flatten(2)[:, None]),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_rearrange(pattern, sizes, expected, rng):
+    x = torch.as_tensor(rng.normal(size=(2, 4, 3, 5)))
+    torch.testing.assert_close(ops.rearrange(x, pattern, **sizes), expected(x))
+    if "..." not in pattern and "1" not in pattern:
+        assert_operation_matches("rearrange", x, pattern, **sizes)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sizes", "message"),
+    [
+        ("a b", {}, "one '->'"),
+        ("a b -> a", {}, "once on each side"),
+        ("a a -> a", {}, "once on each side"),
+        ("a b c -> a b c", {}, "3 axes on the left"),
+        ("(a b) c -> a b c", {}, "Pass all but one"),
+        ("(a b) c -> a b c", dict(a=5), "cannot be"),
+        ("a b -> b a", dict(q=2), "of no axis"),
+        ("(a b -> b a", {}, "not closed"),
+        ("a, b -> b a", {}, "cannot read"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_patterns_refused(pattern, sizes, message):
+    with pytest.raises(ValueError, match=message):
+        ops.rearrange(X, pattern, **sizes)

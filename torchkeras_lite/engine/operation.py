@@ -1,0 +1,149 @@
+"""Plain functions that can be called on symbolic tensors too: what all of `keras.ops` is made of.
+
+`@operation` leaves a function as it is for tensors, arrays and numbers. Called on a `KerasTensor` it records
+one call, with the function itself as the target, so a graph's code reads like the code that made it. Keras
+knows every operation as a class (`Mean`) with settings (`axis`); the names under which graphs are written
+to configs are kept here.
+"""
+
+import functools
+import inspect
+import operator
+
+import torch
+
+from torchkeras_lite.base import naming
+from torchkeras_lite.engine.keras_tensor import OPERATIONS, any_symbolic, record_function
+
+FAMILIES = ("core", "image", "linalg", "math", "nn")
+_SCALARS = frozenset((int, float, bool, str, type(None)))
+_by_keras_name: dict[tuple[str, str], object] = {}
+
+
+class OperationInfo:
+    """What is known of a function made by `operation`, its attribute `operation`.
+
+    Args:
+        function: The plain function.
+        tensors: Which parameters are arguments of the call, as `operation` takes it; the others are settings.
+        name: Keras's class name.
+        family: Keras's module: `"numpy"`, `"nn"`, ...
+    """
+
+    def __init__(self, function, tensors, name, family):
+        parameters = list(inspect.signature(function).parameters.values())
+        self.function = function
+        self.class_name = name
+        self.family = family
+        self.node_name = naming.to_snake_case(name)
+        self.parameters = [p.name for p in parameters]
+        self.takes_any = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)
+        if tensors == "all":
+            tensors = len(parameters)
+        called = self.parameters[:tensors] if isinstance(tensors, int) else tensors
+        self.settings = tuple(p.name for p in parameters if p.name not in called)
+
+    @property
+    def module(self):
+        """Keras's module of the class, as configs have it."""
+        return f"keras.src.ops.{self.family}"
+
+
+def operation(function=None, *, tensors=1, name=None, family=None):
+    """Let a plain function be called on symbolic tensors, which records one call of it.
+
+    Args:
+        function: The function.
+        tensors: How many of its parameters, from the first on, are arguments of the call (tensors, arrays or
+            numbers, alone or in lists); `"all"` for every one; or a tuple with the names of those that are.
+            The others are settings, and no symbolic tensor may be among them.
+        name: Keras's class name, which configs have; by default the function's name in camel case.
+        family: Keras's module of the class: `"numpy"`, `"nn"`, `"math"`, `"linalg"`, `"image"`, `"core"`.
+            By default what the name of the file begins with (`nn_pooling.py`), or its room's, else `"numpy"`.
+    """
+    if function is None:
+        return functools.partial(operation, tensors=tensors, name=name, family=family)
+    if name is None:
+        name = _class_name(function.__name__)
+    if family is None:
+        room, _, file = function.__module__.rpartition(".")
+        starts = file.partition("_")[0], room.rpartition(".")[2]
+        family = next((start for start in starts if start in FAMILIES), "numpy")
+    info = OperationInfo(function, tensors, name, family)
+    called = functools.wraps(function)(_callable(function, tensors, info))
+    called.operation = info
+    # The door, not the file: what generated code and pickles refer to.
+    called.__module__ = function.__module__.rpartition(".")[0] or function.__module__
+    _by_keras_name.setdefault((family, name), called)
+    return called
+
+
+def _callable(function, tensors, info):
+    """Return `function` behind the cheapest test for symbolic tensors that its parameters allow.
+
+    The tests look at exact types first, because nearly every call is one on plain tensors; the usual names
+    of parameters are spelled out, because packing arguments costs as much as a small torch call.
+    """
+    plain = torch.Tensor
+    if info.parameters == ["x"]:
+
+        def called(x):
+            if type(x) is plain or not any_symbolic(x):
+                return function(x)
+            return _record(called, (x,), {})
+
+    elif info.parameters == ["x1", "x2"] and tensors in (2, "all"):
+
+        def called(x1, x2):
+            if (type(x1) is plain and (type(x2) is plain or type(x2) in _SCALARS)) or not any_symbolic(
+                (x1, x2)
+            ):
+                return function(x1, x2)
+            return _record(called, (x1, x2), {})
+
+    elif info.parameters[0] == "x" and tensors == 1 and not info.takes_any:
+
+        def called(x, *settings, **named):
+            if type(x) is plain or not any_symbolic(x):
+                return function(x, *settings, **named)
+            return _record(called, (x, *settings), named)
+
+    else:
+
+        def called(*args, **kwargs):
+            for argument in args:
+                if type(argument) is not plain and type(argument) not in _SCALARS:
+                    break
+            else:
+                if not kwargs:
+                    return function(*args)
+            if not any_symbolic((args, kwargs)):
+                return function(*args, **kwargs)
+            return _record(called, args, kwargs)
+
+    return called
+
+
+def _record(called, args, kwargs):
+    return record_function(called, args, kwargs, name=called.operation.node_name, counted=True)
+
+
+_OPERATORS = {getattr(operator, f"__{name}__"): node_name for name, node_name in OPERATIONS.items()}
+_OPERATORS[operator.getitem] = "get_item"
+
+
+def operation_of(call):
+    """Return the `OperationInfo` of what `call` calls, an operation or an operator; `None` for the rest."""
+    target = call.target
+    if not isinstance(target, torch.nn.Module) and target in _OPERATORS:
+        target = find_operation("numpy", _class_name(_OPERATORS[target]))
+    return getattr(target, "operation", None)
+
+
+def _class_name(name):
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def find_operation(module, class_name):
+    """Return the function that Keras's configs call `class_name` of `module`, else `None`."""
+    return _by_keras_name.get((module.rpartition(".")[2], class_name))

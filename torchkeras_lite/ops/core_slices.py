@@ -1,0 +1,49 @@
+"""Parts of tensors read and written."""
+
+import builtins
+
+import torch
+
+from torchkeras_lite.engine.operation import operation
+from torchkeras_lite.ops.inputs import as_tensor, as_tensors
+
+
+def _slices(start_indices, sizes):
+    if isinstance(start_indices, torch.Tensor):
+        start_indices = start_indices.tolist()
+    ends = [
+        None if size == -1 else int(start) + int(size)
+        for start, size in zip(start_indices, sizes, strict=True)
+    ]
+    return tuple(builtins.slice(int(start), end) for start, end in zip(start_indices, ends, strict=True))
+
+
+@operation(tensors=2)
+def slice(inputs, start_indices, shape):
+    """Return a part of a tensor, a view.
+
+    Args:
+        inputs: Tensor.
+        start_indices: Where the part begins, an integer for each axis.
+        shape: Shape of the part; -1 is all that is left.
+
+    Source: Keras 3 `keras.ops.slice`.
+    """
+    return as_tensor(inputs)[_slices(start_indices, shape)]
+
+
+@operation(tensors=3)
+def slice_update(inputs, start_indices, updates):
+    """Return a copy of a tensor with a part overwritten.
+
+    Args:
+        inputs: Tensor.
+        start_indices: Where the part begins, an integer for each axis.
+        updates: The new values of the part.
+
+    Source: Keras 3 `keras.ops.slice_update`.
+    """
+    inputs, updates = as_tensors([inputs, updates])
+    outputs = inputs.clone()
+    outputs[_slices(start_indices, updates.shape)] = updates.to(inputs.dtype)
+    return outputs

@@ -1,0 +1,155 @@
+"""What an operation is given, as tensors."""
+
+import functools
+
+import numpy as np
+import torch
+
+from torchkeras_lite.base import config
+from torchkeras_lite.base.device import default_device
+from torchkeras_lite.base.dtypes import torch_dtype
+from torchkeras_lite.engine.weights import Weight
+
+Tensor = torch.Tensor
+_NUMBERS = (bool, int, float, complex)
+
+
+def as_tensor(x, dtype=None):
+    """Return `x` as a tensor: itself where it is one, the value of a weight, else a new tensor.
+
+    Arrays keep their dtype. Python's floats become `floatx()`, its integers `int32`, as in Keras; lists may
+    hold tensors, which stay differentiable.
+
+    Args:
+        x: Tensor, weight, array, number or nested list.
+        dtype: A torch dtype for what is no tensor yet; `None` for these rules.
+    """
+    if isinstance(x, Tensor):
+        return x
+    if isinstance(x, Weight):
+        return x.value
+    if isinstance(x, _NUMBERS) and not isinstance(x, np.generic):
+        return torch.tensor(x, dtype=dtype or _number_dtype(x), device=default_device())
+    if isinstance(x, (np.ndarray, np.generic)):
+        if x.dtype.name == "bfloat16":  # of the package ml_dtypes, which torch does not know
+            return torch.as_tensor(x.view(np.int16), device=default_device()).view(torch.bfloat16)
+        x = np.ascontiguousarray(x) if isinstance(x, np.ndarray) and _has_negative_stride(x) else x
+        if x.dtype.name == "bfloat16":  # of the package ml_dtypes
+            x = torch.as_tensor(x.view(np.int16)).view(torch.bfloat16)
+        return torch.as_tensor(x, dtype=dtype, device=default_device())
+    if isinstance(x, (list, tuple)):
+        return _from_list(x, dtype)
+    if hasattr(x, "__torch_function__"):  # a proxy of torch.fx
+        return x
+    return as_tensor(np.asarray(x), dtype)
+
+
+def pair(x1, x2):
+    """Return two operands as torch's binary functions take them, so that torch's promotion is Keras's.
+
+    A number on the right of a tensor stays one; elsewhere it becomes a tensor without axes on the CPU, which
+    gives way to the dtype and the device of the other.
+    """
+    if isinstance(x1, Tensor) and type(x2) in (int, float) and x1.dtype is not torch.bool:
+        return x1, x2
+    return tensor_pair(x1, x2)
+
+
+def tensor_pair(x1, x2):
+    """Return two operands as tensors. See `pair`."""
+    if isinstance(x1, _NUMBERS) and not isinstance(x2, _NUMBERS):
+        x2 = as_tensor(x2)
+        return _weak(x1, x2), x2
+    x1 = as_tensor(x1)
+    return x1, _weak(x2, x1) if isinstance(x2, _NUMBERS) else _beside(x2, x1)
+
+
+def promoted(x1, x2):
+    """Return two operands as tensors of the dtype that torch promotes both to."""
+    x1, x2 = tensor_pair(x1, x2)
+    if x1.dtype is x2.dtype:
+        return x1, x2
+    common = torch.result_type(x1, x2)
+    return x1.to(common), x2.to(common)
+
+
+def as_tensors(values):
+    """Return a list of tensors for several values; new ones go to the device of those that are tensors."""
+    first = next((as_tensor(value) for value in values if isinstance(value, (Tensor, Weight))), None)
+    return [as_tensor(value) if first is None else _beside(value, first) for value in values]
+
+
+def to_common(tensors):
+    """Return tensors in the dtype that torch promotes all of them to."""
+    common = functools.reduce(torch.promote_types, [x.dtype for x in tensors])
+    return [x.to(common) for x in tensors]
+
+
+def to_float(x):
+    """Return `x` as a tensor of floats: integers and booleans become `floatx()`."""
+    x = as_tensor(x)
+    if x.is_floating_point() or x.is_complex():
+        return x
+    return x.to(torch_dtype(config.floatx()))
+
+
+def _weak(number, beside):
+    if isinstance(beside, Tensor) and _gives_way(number, beside):
+        return torch.tensor(number, dtype=beside.dtype)
+    return torch.tensor(number, dtype=_number_dtype(number))
+
+
+def _gives_way(number, tensor):
+    """Whether a number takes the dtype of a tensor even where that has no axes, too."""
+    if tensor.is_floating_point():
+        return not isinstance(number, complex)
+    return tensor.ndim == 0 and tensor.dtype is not torch.bool and not isinstance(number, (float, complex))
+
+
+def _beside(value, tensor):
+    """Return `value` as a tensor; one that is made here is made on the device of `tensor`."""
+    if isinstance(value, (Tensor, Weight)) or not isinstance(tensor, Tensor):
+        return as_tensor(value)
+    return as_tensor(value).to(tensor.device)
+
+
+def _number_dtype(x):
+    if isinstance(x, bool):
+        return torch.bool
+    if isinstance(x, int):
+        return torch.int32 if -(2**31) <= x < 2**31 else torch.int64
+    return torch_dtype(config.floatx()) if isinstance(x, float) else torch.complex64
+
+
+def _has_negative_stride(array):
+    return any(stride < 0 for stride in array.strides)
+
+
+def _from_list(x, dtype):
+    if _holds_tensor(x):
+        return torch.stack([as_tensor(part, dtype) for part in x])
+    array = np.asarray(x)
+    if array.dtype == object:
+        raise ValueError(
+            f"Expected a tensor, an array, a number or nested lists of numbers of one form, got {x!r}."
+        )
+    if dtype is None and not _holds_array(x):
+        if array.dtype.kind == "f":
+            dtype = torch_dtype(config.floatx())
+        elif array.dtype == np.int64 and (not array.size or np.abs(array).max() < 2**31):
+            dtype = torch.int32
+    return torch.as_tensor(array, dtype=dtype, device=default_device())
+
+
+def _holds_tensor(x):
+    return any(
+        isinstance(part, (Tensor, Weight)) or (isinstance(part, (list, tuple)) and _holds_tensor(part))
+        for part in x
+    )
+
+
+def _holds_array(x):
+    return any(
+        isinstance(part, (np.ndarray, np.generic)) or (isinstance(part, (list, tuple)) and _holds_array(part))
+        for part in x
+    )

@@ -1,0 +1,189 @@
+"""Shapes and the order of values: reshaping, moving axes, repeating, turning."""
+
+import torch
+
+from torchkeras_lite.base.dtypes import torch_dtype
+from torchkeras_lite.engine.operation import operation
+from torchkeras_lite.ops.inputs import Tensor, as_tensor
+
+
+def sizes(shape):
+    """Return a shape given as an integer, a list or tuple, or a tensor, as a tuple for torch."""
+    if isinstance(shape, Tensor) or hasattr(shape, "__array__"):
+        shape = shape.tolist()
+    return (shape,) if not isinstance(shape, (list, tuple)) else tuple(shape)
+
+
+@operation
+def reshape(x, newshape):
+    """Return `x` in another shape.
+
+    Args:
+        x: Tensor.
+        newshape: The shape, with -1 (or `None`) for one size that follows from the others.
+    """
+    x = x if isinstance(x, Tensor) else as_tensor(x)
+    if type(newshape) is not tuple or None in newshape:
+        newshape = [-1 if size is None else size for size in sizes(newshape)]
+    return torch.reshape(x, newshape)
+
+
+@operation
+def ravel(x):
+    """Return `x` flattened to one axis."""
+    return torch.ravel(x if isinstance(x, Tensor) else as_tensor(x))
+
+
+@operation
+def transpose(x, axes=None):
+    """Return `x` with its axes in another order.
+
+    Args:
+        x: Tensor.
+        axes: The axes in their new order; `None` turns the order round.
+    """
+    x = x if isinstance(x, Tensor) else as_tensor(x)
+    return torch.permute(x, tuple(range(x.ndim - 1, -1, -1)) if axes is None else tuple(axes))
+
+
+@operation
+def moveaxis(x, source, destination):
+    """Return `x` with the axes `source` moved to `destination`; both are integers or tuples."""
+    return torch.moveaxis(as_tensor(x), source, destination)
+
+
+@operation
+def swapaxes(x, axis1, axis2):
+    """Return `x` with two axes exchanged."""
+    return torch.swapaxes(as_tensor(x), axis1, axis2)
+
+
+@operation
+def expand_dims(x, axis):
+    """Return `x` with an axis of size 1 at the place `axis` of the result, or several for a tuple."""
+    x = x if isinstance(x, Tensor) else as_tensor(x)
+    if isinstance(axis, int):
+        return torch.unsqueeze(x, axis)
+    ndim = x.ndim + len(axis)
+    for place in sorted(a + ndim if a < 0 else a for a in axis):
+        x = torch.unsqueeze(x, place)
+    return x
+
+
+@operation
+def squeeze(x, axis=None):
+    """Return `x` without axes of size 1: the axis or axes given, or all of them.
+
+    Raises:
+        ValueError: an axis of another size.
+    """
+    x = as_tensor(x)
+    if axis is None:
+        return torch.squeeze(x)
+    axes = tuple(axis) if isinstance(axis, (list, tuple)) else (axis,)
+    for one in axes:
+        if x.shape[one] != 1:
+            raise ValueError(
+                f"squeeze: axis {one} of a tensor of shape {tuple(x.shape)} has a size other than 1. Pass an "
+                "axis of size 1."
+            )
+    return torch.squeeze(x, axes)
+
+
+@operation
+def broadcast_to(x, shape):
+    """Return `x` repeated, without a copy, to fill `shape`."""
+    return torch.broadcast_to(as_tensor(x), sizes(shape))
+
+
+@operation
+def repeat(x, repeats, axis=None):
+    """Return `x` with every value repeated, one repetition beside the other.
+
+    Args:
+        x: Tensor.
+        repeats: How often, an integer or one for each place along `axis`.
+        axis: Axis; `None`: of the flattened tensor.
+    """
+    x = as_tensor(x)
+    if not isinstance(repeats, int):
+        repeats = as_tensor(repeats).to(x.device)
+        repeats = repeats.reshape(-1) if repeats.numel() > 1 else int(repeats)
+    return torch.repeat_interleave(x, repeats, dim=axis)
+
+
+@operation
+def tile(x, repeats):
+    """Return `x` laid side by side, `repeats` times along each axis (an integer: along the last)."""
+    return torch.tile(as_tensor(x), sizes(repeats))
+
+
+@operation
+def flip(x, axis=None):
+    """Return `x` turned round along `axis`, an integer or a tuple; `None`: along all axes."""
+    x = as_tensor(x)
+    return torch.flip(x, tuple(range(x.ndim)) if axis is None else sizes(axis))
+
+
+@operation
+def fliplr(x):
+    """Return `x` turned round along axis 1."""
+    return torch.fliplr(as_tensor(x))
+
+
+@operation
+def flipud(x):
+    """Return `x` turned round along axis 0."""
+    return torch.flipud(as_tensor(x))
+
+
+@operation
+def roll(x, shift, axis=None):
+    """Return `x` moved by `shift` places, what falls off coming in at the other end.
+
+    Args:
+        x: Tensor.
+        shift: Number of places, or a tuple with one for each axis.
+        axis: Axis or tuple of axes; `None`: of the flattened tensor, in its old shape.
+    """
+    return torch.roll(as_tensor(x), shift, axis)
+
+
+@operation
+def rot90(array, k=1, axes=(0, 1)):
+    """Return the tensor turned by 90 degrees `k` times, from the first of two axes to the second.
+
+    Raises:
+        ValueError: fewer than two axes, or not two different `axes`.
+    """
+    x = as_tensor(array)
+    if x.ndim < 2:
+        raise ValueError(f"rot90: expected a tensor of at least 2 dimensions, got shape {tuple(x.shape)}.")
+    if len(axes) != 2 or axes[0] % x.ndim == axes[1] % x.ndim:
+        raise ValueError(f"rot90: `axes` must be two different axes, got axes={axes}. Invalid axes.")
+    return torch.rot90(x, k, axes)
+
+
+@operation
+def size(x):
+    """Return the number of values, as a tensor without axes."""
+    return torch.tensor(as_tensor(x).numel())
+
+
+@operation
+def ndim(x):
+    """Return the number of axes."""
+    return as_tensor(x).ndim
+
+
+@operation
+def view(x, dtype=None):
+    """Return the same bytes read as another dtype; the last axis grows or shrinks with it."""
+    x = as_tensor(x)
+    return x if dtype is None else x.view(torch_dtype(dtype))
+
+
+@operation
+def copy(x):
+    """Return a copy."""
+    return torch.clone(as_tensor(x))

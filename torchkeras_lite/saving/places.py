@@ -1,0 +1,18 @@
+"""Where things are saved: endings of names, questions before overwriting."""
+
+import os
+
+
+def is_file_object(place):
+    """Whether `place` is an open file rather than a path."""
+    return hasattr(place, "read") or hasattr(place, "write")
+
+
+def may_write(filepath, overwrite):
+    """Return whether `filepath` may be written: it is new, `overwrite` is true, or the user says yes."""
+    if overwrite or is_file_object(filepath) or not os.path.exists(filepath):
+        return True
+    answer = ""
+    while answer not in ("y", "n"):
+        answer = input(f"[WARNING] {filepath} already exists - overwrite? [y/n] ").strip().lower()
+    return answer == "y"

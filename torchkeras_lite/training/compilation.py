@@ -1,0 +1,217 @@
+"""`compile`: its arguments checked, resolved and put on the model, all or none of them."""
+
+import warnings
+
+import torch
+from torch import nn
+
+from torchkeras_lite import metrics as metrics_room
+from torchkeras_lite import optimizers
+from torchkeras_lite.base.checks import suggestion
+from torchkeras_lite.base.serialization import serialize_keras_object
+from torchkeras_lite.callbacks import Callback, CallbackList
+from torchkeras_lite.optimizers import LossScaleOptimizer, TorchScheduler
+from torchkeras_lite.training import compiled, precision
+
+JIT_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+JIT_OPTIONS = ("fullgraph", "dynamic", "backend", "mode", "options")
+# Arguments that Keras does not have are written into configs only where they were given.
+OURS = {"lr_scheduler": None, "precision": None, "auto_micro_batch": False}
+
+
+def compile_model(model, arguments):
+    """Put what `compile` was given on `model`; see `Trainer.compile` for the arguments.
+
+    Everything is checked first: a call that fails leaves an earlier one in force.
+    """
+    given = dict(arguments)
+    steps = steps_per_execution(given["steps_per_execution"])
+    jit = jit_options(given["jit_compile"], given["run_eagerly"])
+    kind = precision.standardize(given["precision"])
+    half = model.dtype_policy.name == "mixed_float16" or kind == "float16"
+    optimizer = make_optimizer(given["optimizer"], half and given["auto_scale_loss"])
+    loss, dtype = given["loss"], "float64" if kind == "float64" else None
+    compiled_loss = None if loss is None else compiled.CompiledLoss(loss, given["loss_weights"], dtype)
+    compiled_metrics = compiled.CompiledMetrics(given["metrics"], given["weighted_metrics"], compiled_loss)
+    if not isinstance(given["auto_micro_batch"], bool):
+        raise TypeError(
+            f"compile: `auto_micro_batch` must be True or False, got {given['auto_micro_batch']!r}."
+        )
+    scheduler = make_scheduler(given["lr_scheduler"], optimizer)
+    model.__dict__.update(
+        optimizer=optimizer,
+        loss=loss,
+        compiled=True,
+        compiled_loss=compiled_loss,
+        compiled_metrics=compiled_metrics,
+        loss_tracker=metrics_room.Mean(name="loss"),
+        lr_scheduler=scheduler,
+        precision=kind,
+        auto_micro_batch=given["auto_micro_batch"],
+        micro_batch_rows=None,
+        steps_per_execution=steps,
+        run_eagerly=bool(given["run_eagerly"]),
+        jit_compile=jit is not None,
+        stop_training=False,
+        train_function=None,
+        test_function=None,
+        predict_function=None,
+        _compile_arguments={**given, "optimizer": optimizer, "lr_scheduler": scheduler},
+        _compiled_call_impl=None,
+        _batch_step=((), None),
+    )
+    if jit is not None:
+        nn.Module.compile(model, **jit)
+    precision.apply(model, kind)
+
+
+def steps_per_execution(value):
+    """Return the number of steps between two calls of batch hooks; `"auto"` is 1.
+
+    Raises:
+        ValueError: no positive integer.
+    """
+    if value == "auto":
+        return 1
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(
+            f"compile: `steps_per_execution` must be a positive integer, got {value!r}. Or pass 'auto'."
+        )
+    return value
+
+
+def jit_options(value, run_eagerly):
+    """Return the arguments for `torch.compile`, or `None` where nothing is compiled.
+
+    Raises:
+        ValueError: an unknown mode or option, or compilation together with `run_eagerly`.
+    """
+    if value in (False, None) or (isinstance(value, str) and value == "auto"):
+        return None
+    if run_eagerly:
+        raise ValueError(
+            f"compile: `run_eagerly=True` and `jit_compile={value!r}` exclude each other. Pass one of them."
+        )
+    if value is True:
+        return {}
+    if isinstance(value, str) and value in JIT_MODES:
+        return {"mode": value}
+    if isinstance(value, dict):
+        for name in value:
+            if name not in JIT_OPTIONS:
+                raise ValueError(
+                    f"compile: `jit_compile` has no option {name!r}{suggestion(name, JIT_OPTIONS)} Known are "
+                    f"those of torch.compile: {', '.join(JIT_OPTIONS)}."
+                )
+        return dict(value)
+    raise ValueError(
+        f"compile: `jit_compile` must be True, False or 'auto', got {value!r}. Or pass a mode of torch.compile "
+        f"({', '.join(map(repr, JIT_MODES))}) or a dict of its options."
+    )
+
+
+def make_optimizer(given, scale_loss):
+    """Return the optimizer, with scaling of the loss around it where asked for.
+
+    Raises:
+        ValueError: an unknown name, or none.
+    """
+    optimizer = optimizers.get(given)
+    if optimizer is None:
+        raise ValueError(
+            "compile: `optimizer` must be a name or an Optimizer, got None. Pass for example 'adam', or an "
+            "optimizer of torch."
+        )
+    if scale_loss and not isinstance(optimizer, LossScaleOptimizer):
+        optimizer = LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+    return optimizer
+
+
+def make_scheduler(given, optimizer):
+    """Return the `TorchScheduler` of `compile(lr_scheduler=...)`, or `None`; an earlier one lets go."""
+    if given is not None:
+        return TorchScheduler(given, optimizer)
+    while isinstance(optimizer, LossScaleOptimizer):
+        optimizer = optimizer.inner_optimizer
+    if optimizer.rate_scheduler is not None:
+        optimizer.rate_scheduler = optimizer._batches = None
+    return None
+
+
+def compile_config(arguments):
+    """Return the arguments of `compile` as plain values.
+
+    A metric, loss or scheduler that cannot be written is left out, with a warning.
+    """
+    written = {}
+    for key, value in arguments.items():
+        if key == "auto_scale_loss" or (key in OURS and value == OURS[key]):
+            continue  # the optimizer that `auto_scale_loss` chose is written
+        try:
+            written[key] = serialize_keras_object(value)
+        except TypeError as error:
+            written[key] = None
+            warnings.warn(
+                f"The argument `{key}` of compile() is not saved: {error} Call `compile()` again after "
+                "loading.",
+                stacklevel=3,
+            )
+    return written
+
+
+class SchedulerCallback(Callback):
+    """Lets a scheduler of torch step at the end of an epoch, and writes the learning rate into the logs.
+
+    Args:
+        scheduler: A `TorchScheduler`.
+    """
+
+    def __init__(self, scheduler):
+        super().__init__()
+        self.scheduler = scheduler
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Log the rate of the epoch, and step."""
+        logs = {} if logs is None else logs
+        logs["learning_rate"] = float(self.scheduler.optimizer.current_rate())
+        self.scheduler.after_epoch(logs)
+
+
+def with_scheduler(model, callbacks):
+    """Return `callbacks` with the one that drives the model's scheduler in front, where it has one."""
+    if model.lr_scheduler is None:
+        return callbacks
+    driver = SchedulerCallback(model.lr_scheduler)
+    if isinstance(callbacks, CallbackList):
+        callbacks.callbacks[:] = [c for c in callbacks.callbacks if not isinstance(c, SchedulerCallback)]
+        callbacks.callbacks.insert(0, driver)
+        return callbacks
+    if callbacks is None:
+        return [driver]
+    return [driver, callbacks]
+
+
+class OneBatch(list):
+    """A batch as the functions of `make_train_function` and its like are given it: a list that holds the
+    batch, and an iterator over it."""
+
+    def __next__(self):
+        return self.pop(0)
+
+
+def function_of(model, step):
+    """Return a function of an iterator over batches that runs the model's `train_step` (or another step).
+
+    Args:
+        model: The model.
+        step: `"train_step"`, `"test_step"` or `"predict_step"`.
+    """
+
+    def function(iterator):
+        data = next(iterator) if hasattr(iterator, "__next__") else next(iter(iterator))
+        if step == "train_step":
+            return model.train_step(data)
+        with torch.no_grad():
+            return getattr(model, step)(data)
+
+    return function

@@ -1,0 +1,111 @@
+"""Losses of torch, called in torch's order of arguments and with targets as torch wants them."""
+
+import copy
+import functools
+
+import torch
+from torch import nn
+
+from torchkeras_lite import losses
+from torchkeras_lite.losses.loss import reduce_weighted_values
+
+# By the kind of targets: class numbers, places of classes as integers, or values like the predictions.
+CLASS_LOSSES = ("CrossEntropyLoss", "NLLLoss", "NLLLoss2d", "MultiMarginLoss")
+CLASS_FUNCTIONS = ("cross_entropy", "nll_loss", "multi_margin_loss")
+INDEX_LOSSES = ("MultiLabelMarginLoss", "multilabel_margin_loss")
+
+
+class TorchLoss(losses.Loss):
+    """A loss of torch's kind, `loss(input, target)`, in the place of a loss of Keras.
+
+    Class numbers may have any dtype and a last axis of size 1; the classes are on the last axis of the
+    predictions, as everywhere in this package, and are moved to where torch looks for them (predictions with
+    axis 1 as the classes are taken as well, where only that fits). A missing or spare last axis of size 1 is
+    made good. Sample weights and masks are taken by losses of `torch.nn` alone and work as in Keras: the mean
+    is over the number of samples.
+
+    Args:
+        loss: An `nn.Module` such as `nn.CrossEntropyLoss()`, a function of `torch.nn.functional`, or a
+            `functools.partial` of one.
+
+    Raises:
+        ValueError: when called with sample weights, a loss that has weights of its own or is not torch's;
+            class probabilities for predictions with more than two axes, whose classes torch looks for on
+            axis 1.
+    """
+
+    def __init__(self, loss):
+        function = loss.func if isinstance(loss, functools.partial) else loss
+        self.kind = function.__name__ if hasattr(function, "__name__") else type(function).__name__
+        super().__init__(name=self.kind)
+        self.module = loss
+        self.of_torch = is_functional(loss) or type(loss).__module__ == "torch.nn.modules.loss"
+        self._unreduced = None
+        self.reduction = "sum" if getattr(loss, "reduction", "mean") == "sum" else "sum_over_batch_size"
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """Return the loss of `y_pred`."""
+        mask = getattr(y_pred, "_keras_mask", None)
+        if y_pred.dtype in (torch.float16, torch.bfloat16):
+            y_pred = y_pred.float()
+        if isinstance(self.module, nn.Module) and self._unreduced is None:
+            self.module.to(y_pred.device)
+        y_true, y_pred = self._as_torch_wants(y_true, y_pred)
+        if sample_weight is None and mask is None:
+            return self.module(y_pred, y_true)
+        values = self._values(y_pred, y_true)
+        return reduce_weighted_values(values, sample_weight, mask, self.reduction, owner=self.name)
+
+    def _as_torch_wants(self, y_true, y_pred):
+        if self.kind in (*CLASS_LOSSES, *CLASS_FUNCTIONS):
+            return self._classes(y_true, y_pred)
+        if y_true.shape != y_pred.shape and y_true.numel() == y_pred.numel():
+            y_true = y_true.reshape(y_pred.shape)
+        if self.kind in INDEX_LOSSES:
+            return y_true.long(), y_pred
+        if self.of_torch and y_pred.is_floating_point() and y_true.dtype is not y_pred.dtype:
+            y_true = y_true.to(y_pred.dtype)
+        return y_true, y_pred
+
+    def _classes(self, y_true, y_pred):
+        if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1 and y_pred.shape[-1] != 1:
+            y_true = y_true.squeeze(-1)
+        if y_true.shape == y_pred.shape:
+            if y_pred.ndim > 2:
+                raise ValueError(
+                    f"{self.name}: class probabilities of shape {tuple(y_true.shape)} do not tell which axis "
+                    "holds the classes. Pass class numbers, of one axis less than the predictions."
+                )
+            return y_true.to(y_pred.dtype), y_pred
+        if y_pred.ndim > 2 and y_true.shape == y_pred.shape[:-1]:
+            y_pred = y_pred.movedim(-1, 1)
+        return y_true.long(), y_pred
+
+    def _values(self, y_pred, y_true):
+        """Return one value a sample, which weights can be multiplied to."""
+        if self._unreduced is None:
+            has_weights = getattr(self.module, "weight", None) is not None
+            ignores = getattr(self.module, "ignore_index", -100) != -100
+            batchmean = getattr(self.module, "reduction", "mean") == "batchmean"
+            plain = isinstance(self.module, nn.Module) and self.of_torch
+            if not plain or has_weights or ignores or batchmean:
+                raise ValueError(
+                    f"{self.name}: sample weights, class weights and masks work with losses of `torch.nn` "
+                    "without `weight` and `ignore_index`. Use such a one, a Keras loss, or weigh inside a "
+                    "function of your own."
+                )
+            self._unreduced = copy.copy(self.module)
+            self._unreduced.reduction = "none"
+        values = self._unreduced(y_pred, y_true)
+        return values.mean(-1) if values.ndim == y_pred.ndim and values.ndim > 1 else values
+
+
+def is_functional(loss):
+    """Whether `loss` is a function of `torch.nn.functional`, or a `functools.partial` of one."""
+    function = loss.func if isinstance(loss, functools.partial) else loss
+    return getattr(function, "__module__", None) == "torch.nn.functional"
+
+
+def is_torch_loss(loss):
+    """Whether `loss` is called in torch's order: a module, or a function of `torch.nn.functional`."""
+    return isinstance(loss, nn.Module) or is_functional(loss)
