@@ -1,6 +1,6 @@
 """Saving and loading a model of 200 layers, against real Keras on torch: milliseconds, best of several.
 
-    python scripts/bench_saving.py [--layers 200] [--units 64] [--repeat 5]
+python scripts/bench_saving.py [--layers 200] [--units 64] [--repeat 5]
 """
 
 import argparse

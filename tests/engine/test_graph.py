@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from torchkeras_lite import Input, Layer, Model
+from torchkeras_lite import Input, Layer, Model, Sequential
 from torchkeras_lite.engine import graph
 from torchkeras_lite.engine.keras_tensor import KerasTensor, record_function
 from torchkeras_lite.layers import Dense
@@ -190,3 +190,20 @@ def test_errors_of_a_call_name_the_layer_and_the_shapes():
         ValueError, match=r"Fails 'f' cannot be called on inputs of shape \(None, 4\) float32: .*mat"
     ):
         Fails(name="f")(Input((4,)))
+
+
+def test_building_changes_no_state_of_layers_that_cannot_run_on_the_meta_device():
+    class Counter(Layer):
+        def __init__(self):
+            super().__init__()
+            self.count = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+        def call(self, inputs):
+            self.count.assign_add(1)
+            return inputs
+
+    counter = Counter()
+    model = Sequential([Input((3,)), counter])
+    assert float(counter.count.numpy()) == 0
+    model(torch.zeros(2, 3))
+    assert float(counter.count.numpy()) == 1

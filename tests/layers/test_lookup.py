@@ -129,7 +129,7 @@ def test_vocabulary_files_and_safe_mode(tmp_path):
             kind.from_config({key: config[key] for key in ("vocabulary", "name")})
     with safe_mode_scope(False):
         assert layers.StringLookup.from_config(config).get_vocabulary() == layer.get_vocabulary()
-    with pytest.raises(ValueError, match="Vocabulary file .* does not exist"):
+    with pytest.raises(ValueError, match=r"Vocabulary file .* does not exist"):
         layers.StringLookup(vocabulary=str(tmp_path / "none.txt"))
 
 

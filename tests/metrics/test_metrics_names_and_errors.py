@@ -220,3 +220,16 @@ def test_before_the_first_batch_results_are_zero():
         kind = getattr(metrics, name)
         if isinstance(kind, type) and name not in NEEDS_ARGUMENTS | {"EpochMetric", "Metric", "TorchMetric"}:
             assert float(kind().result()) == 0.0, name
+
+
+@pytest.mark.parametrize("name", ["MeanSquaredError", "BinaryCrossentropy", "mean_squared_error"])
+@pytest.mark.parametrize("room", ["losses", "metrics"])
+def test_a_config_without_a_module_is_looked_up_in_its_room(room, name):
+    config = {"class_name": name, "config": {}}
+    theirs = getattr(keras, room).get(dict(config))
+    ours = {"losses": losses, "metrics": metrics}[room].get(config)
+    assert isinstance(ours, metrics.Metric) == isinstance(theirs, keras.metrics.Metric)
+    assert (type(ours).__name__, getattr(ours, "name", None)) == (
+        type(theirs).__name__,
+        getattr(theirs, "name", None),
+    )

@@ -202,7 +202,7 @@ def test_what_does_not_fit_is_told():
     for function in (sk.auc, sk.silhouette_score, sk.make_scorer):
         with pytest.raises(ValueError, match=f"{function.__name__} of scikit-learn does not compare targets"):
             evaluated(function, BINARY)
-    with pytest.raises(ValueError, match="label_ranking_loss|adjusted_rand_score takes no sample weights"):
+    with pytest.raises(ValueError, match="adjusted_rand_score takes no sample weights"):
         evaluated(sk.adjusted_rand_score, BINARY, weighted=True)
     with pytest.raises(TypeError, match="cannot be written into a config"):
         EpochMetric(sk.f1_score).get_config()

@@ -62,7 +62,7 @@ def test_values_over_an_epoch(name):
     plain = make()
     target = TARGETS.get(name, y)
     target = target[:, 0] if target.ndim == 2 and target.shape[1] == 1 else target
-    if target.dtype == "float32" and not loss == "mse":
+    if target.dtype == "float32" and loss != "mse":
         target = target.astype("int64")
     plain.update(form(torch.tensor(model.predict(X, verbose=0))), torch.tensor(target))
     (key,) = set(found) - {"loss"}

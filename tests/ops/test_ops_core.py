@@ -20,10 +20,11 @@ def test_cast(dtype):
     assert_operation_matches("cast", X, dtype)
 
 
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")  # Keras's
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "int32", "float16", "bool"])
 def test_saturate_cast(dtype):
-    x = np.array([-1.5, 0.0, 300.7, 5.6, -1e9, 1e9], "float32")
-    assert_operation_matches("saturate_cast", x, dtype, gradient=False)
+    x = np.array([-1.5, 0.0, 300.7, 5.6, -1e4, 1e4], "float32")
+    assert_operation_matches("saturate_cast", x, dtype, gradient=False, shapes=False)
     assert_operation_matches("saturate_cast", np.array([-200, 0, 200]), dtype)
 
 
@@ -52,7 +53,8 @@ def test_saturate_cast_of_infinity_is_the_end_of_the_range():
 )
 def test_convert_to_tensor(value):
     assert_close(ops.convert_to_tensor(value), keras.ops.convert_to_tensor(value))
-    assert ops.dtype(ops.convert_to_tensor(value, "float16")) == "float16"
+    if not isinstance(value, complex):
+        assert ops.dtype(ops.convert_to_tensor(value, "float16")) == "float16"
 
 
 def test_convert_to_tensor_refuses_sparse():
@@ -75,9 +77,18 @@ def test_what_a_tensor_is():
 
 @pytest.mark.parametrize("reduction", [None, "add", "mul", "max", "min"])
 def test_scatter_update(reduction):
-    assert_operation_matches("scatter_update", X, PLACES, np.array([9.0, 3.0, 3.0], "float32"), reduction)
+    args = dict(reduction=reduction, gradient=reduction in (None, "add"))
+    assert_operation_matches("scatter_update", X, PLACES, np.array([9.0, 3.0, 3.0], "float32"), **args)
     rows = np.array([[0], [2], [2]])
-    assert_operation_matches("scatter_update", X, rows, np.ones((3, 4), "float32") * 4, reduction)
+    assert_operation_matches("scatter_update", X, rows, np.ones((3, 4), "float32") * 4, **args)
+
+
+def test_gradient_of_scatter_update_by_products():  # which Keras on torch has not
+    x, updates = torch.rand(4, dtype=torch.float64), torch.rand(3, dtype=torch.float64)
+    places = torch.tensor([[0], [2], [2]])
+    torch.autograd.gradcheck(
+        lambda x, u: ops.scatter_update(x, places, u, "mul"), (x.requires_grad_(), updates.requires_grad_())
+    )
 
 
 def test_scatter():
@@ -93,6 +104,8 @@ def test_slices():
     assert torch.equal(ops.slice(X, (1, 1), (-1, 2)), torch.as_tensor(X[1:, 1:3]))
     for axis in (0, 1, -1):
         assert_operation_matches("unstack", torch.as_tensor(X), axis=axis)
+    with pytest.raises(ValueError, match="one number for each axis"):
+        ops.slice(X, (1,), (1, 2))
     with pytest.raises(ValueError, match="num=2"):
         ops.unstack(X, 2)
 
@@ -135,7 +148,7 @@ def test_scan_without_slices_or_outputs():
 @pytest.mark.parametrize("axis", [0, 1])
 def test_associative_scan(size, reverse, axis, rng):
     shape = (size, 3) if axis == 0 else (3, size)
-    pair = tuple(torch.as_tensor(rng.normal(size=shape)) for _ in range(2))
+    pair = tuple(torch.as_tensor(rng.normal(size=shape).astype("float32")) for _ in range(2))
 
     def compose(first, second):  # x -> a x + b, one after the other: no commutative operation
         return first[0] * second[0], second[0] * first[1] + second[1]
@@ -234,3 +247,27 @@ def test_rearrange(pattern, sizes, expected, rng):
 def test_patterns_refused(pattern, sizes, message):
     with pytest.raises(ValueError, match=message):
         ops.rearrange(X, pattern, **sizes)
+
+
+def test_operations_compile_into_one_graph(rng):
+    def run(x, images, kernel):
+        return (
+            ops.softmax(ops.relu(x)),
+            ops.logsumexp(x, axis=(0, 1)),
+            ops.layer_normalization(x),
+            ops.segment_sum(x, torch.tensor([0, 1, 0]), 2),
+            ops.scan(lambda c, v: (c + v, c), torch.zeros(4), x)[1],
+            ops.binary_crossentropy(torch.sigmoid(x), torch.sigmoid(x)),
+            ops.conv(images, kernel, 2, "same"),
+            ops.average_pool(images, 2, 1, "same"),
+            ops.dot_product_attention(images, images, images),
+            ops.image.resize(images, (5, 5)),
+            ops.image.affine_transform(images, torch.tensor([1.0, 0, 0.5, 0, 1, 0, 0, 0])),
+            ops.image.gaussian_blur(images),
+            ops.image.extract_patches(images, 3),
+            ops.rearrange(images, "b h w c -> b (h w) c"),
+        )
+
+    shapes = ((3, 4), (2, 8, 8, 3), (3, 3, 3, 4))
+    args = [torch.as_tensor(rng.normal(size=shape).astype("float32")) for shape in shapes]
+    assert_close(torch.compile(run, backend="eager", fullgraph=True)(*args), run(*args))

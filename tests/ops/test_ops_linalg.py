@@ -101,6 +101,7 @@ REFUSED = [
     ("det", (np.ones(3),), "rank >= 2"),
     ("qr", (np.ones((2, 2)), "r"), "Expected one of"),
     ("solve", (np.eye(2), np.ones(())), "for `a` of shape"),
+    ("solve", (np.eye(2), np.ones(3)), "for `a` of shape"),
     ("lstsq", (np.ones((3, 2)), np.ones(2)), "Leading dimensions"),
 ]
 

@@ -320,11 +320,17 @@ def test_ctc_decode(args, rng):
     assert_operation_matches("ctc_decode", inputs, np.array([6, 4, 1]), gradient=False, atol=1e-3, **args)
 
 
+def test_softmax_over_one_value_warns():
+    with pytest.warns(UserWarning, match="Did you mean to use a sigmoid"):
+        ops.softmax(np.ones((2, 1)))
+
+
 REFUSED = [
+    ("softmax", (np.ones((2, 3)), 10), "out of bounds"),
     ("conv", (np.ones((2, 5, 3)), np.ones((3, 2, 4))), "evenly divisible"),
     ("conv", (np.ones((5, 3)), np.ones((3, 3, 4))), "Add a batch axis"),
     ("conv", (np.ones((2, 5, 3)), np.ones((3, 3, 4)), 1, "causal"), "'valid', 'same'"),
-    ("depthwise_conv", (np.ones((2, 5, 3)), np.ones((3, 2, 4))), "3 input channels"),
+    ("depthwise_conv", (np.ones((2, 5, 3)), np.ones((3, 2, 4))), "must match the kernel"),
     ("conv_transpose", (np.ones((2, 5, 3)), np.ones((3, 4, 2))), "must match the kernel"),
     ("max_pool", (np.ones((2, 5, 3)), 0), "pool_size"),
     ("unfold", (np.ones((2, 5, 3)), 2), "4D"),

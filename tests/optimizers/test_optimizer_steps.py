@@ -241,7 +241,9 @@ def test_cuda_equals_cpu(cls, rng):
         lambda: optimizers.SGD(1.0, clipnorm=0.1, use_ema=True, weight_decay=0.1),
         lambda: optimizers.SGD(1.0, gradient_accumulation_steps=2),
         lambda: optimizers.LossScaleOptimizer(optimizers.SGD(1.0), initial_scale=4.0),
-        lambda: optimizers.MultiOptimizer(optimizers.OptimizerMap(optimizers.SGD(1.0)), loss_scale_factor=2.0),
+        lambda: optimizers.MultiOptimizer(
+            optimizers.OptimizerMap(optimizers.SGD(1.0)), loss_scale_factor=2.0
+        ),
     ],
     ids=["plain", "options", "accumulation", "loss scale", "multi"],
 )

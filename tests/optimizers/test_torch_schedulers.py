@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
+import torchkeras_lite as tkl
 from torchkeras_lite import callbacks, optimizers
 from torchkeras_lite.optimizers import TorchScheduler
 from training.compiled_models import X, classifier
@@ -114,7 +115,7 @@ def test_plateaus_watch_the_loss(kind, validated):
 
     _, history = fitted(model_with(Watching, kind), **data)
     assert seen == history["val_loss" if validated else "loss"]
-    with pytest.raises(ValueError, match="monitors 'los', which is not in the logs.*did you mean 'loss'"):
+    with pytest.raises(ValueError, match=r"monitors 'los', which is not in the logs.*did you mean 'loss'"):
         fitted(model_with({"scheduler": make, "monitor": "los"}, kind))
 
 
@@ -177,15 +178,16 @@ def test_compiling_again_lets_the_scheduler_go():
     assert float(model.optimizer.learning_rate) == rate
 
 
+@pytest.mark.parametrize("started", [False, True], ids=["new", "started"])
 @pytest.mark.parametrize("kind", list(OPTIMIZERS))
-@pytest.mark.parametrize("name", ["StepLR", "MultiStepLR", "OneCycleLR", "function"])
-def test_saved_state_goes_on_exactly(name, kind):
+@pytest.mark.parametrize("name", ["StepLR", "MultiStepLR", "LambdaLR", "OneCycleLR", "function"])
+def test_saved_state_goes_on_exactly(name, kind, started):
     make, per_step = SCHEDULERS[name], name in PER_STEP
-    first = model_with(make, kind)
+    first, second = model_with(make, kind), model_with(make, kind)
     seen, _ = fitted(first, 2)
-    second = model_with(make, kind)
     second.optimizer.build(second.trainable_weights)
-    second.optimizer.prepare()
+    if started:
+        second.optimizer.prepare()
     store = {}
     first.lr_scheduler.save_own_variables(store)
     second.lr_scheduler.load_own_variables(store)
@@ -193,11 +195,29 @@ def test_saved_state_goes_on_exactly(name, kind):
         second.optimizer.load_state_dict(first.optimizer.state_dict())
     else:
         second.optimizer.set_weights(first.optimizer.get_weights())
-        second.optimizer.momentum = first.optimizer.momentum
     more, _ = fitted(second, 2)
     np.testing.assert_allclose(seen + more, plain_rates(make, per_step), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", list(OPTIMIZERS))
+@pytest.mark.parametrize("name", ["StepLR", "OneCycleLR"])
+def test_a_saved_model_goes_on_exactly(name, kind, tmp_path):
+    model = model_with(SCHEDULERS[name], kind)
+    seen, _ = fitted(model, 2, shuffle=False)
+    model.save(tmp_path / "model.keras")
+    loaded = tkl.models.load_model(tmp_path / "model.keras")
+    more, history = fitted(loaded, 2, shuffle=False)
+    np.testing.assert_allclose(seen + more, plain_rates(SCHEDULERS[name], name in PER_STEP), rtol=1e-6)
+    assert fitted(model, 2, shuffle=False)[1]["loss"] == pytest.approx(history["loss"])
+
+
+def test_state_before_training():
+    scheduler = model_with(SCHEDULERS["StepLR"]).lr_scheduler
     with pytest.raises(RuntimeError, match=r"state_dict\(\) needs the scheduler"):
-        model_with(make, kind).lr_scheduler.state_dict()
+        scheduler.state_dict()
+    store = {}
+    scheduler.save_own_variables(store)
+    assert store == {}
 
 
 @pytest.mark.parametrize(

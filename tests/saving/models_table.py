@@ -2,10 +2,9 @@
 
 import keras
 import numpy as np
-from cases import ATTENTION, CONVOLUTION, CORE, NORMALIZATION, POOLING, RECURRENT
 
 import torchkeras_lite
-
+from cases import ATTENTION, CONVOLUTION, CORE, NORMALIZATION, POOLING, RECURRENT
 
 CASES = [*CORE, *CONVOLUTION, *POOLING, *NORMALIZATION, *ATTENTION, *RECURRENT]
 FEW = [case for i, case in enumerate(CASES) if sum(case.name == c.name for c in CASES[:i]) < 2]

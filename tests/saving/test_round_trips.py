@@ -30,7 +30,9 @@ def parts(path):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_goes_both_ways(name, tmp_path, rng):
     build, shapes, ints = MODELS[name]
-    close = {"rtol": 2e-2, "atol": 2e-2} if "half" in name or "bfloat" in name else {"rtol": 1e-5, "atol": 1e-5}
+    close = (
+        {"rtol": 2e-2, "atol": 2e-2} if "half" in name or "bfloat" in name else {"rtol": 1e-5, "atol": 1e-5}
+    )
     theirs = build(keras)
     randomize(theirs, rng)
     x = inputs_for(shapes, ints, rng)
@@ -45,7 +47,9 @@ def test_a_model_goes_both_ways(name, tmp_path, rng):
     for mine, his in zip(outputs_of(back, x), expected, strict=True):
         np.testing.assert_allclose(mine, his, **close)
     assert parts(again)[1] == parts(path)[1]
-    heads = [{key: parts(p)[0][key] for key in ("module", "class_name", "registered_name")} for p in (again, path)]
+    heads = [
+        {key: parts(p)[0][key] for key in ("module", "class_name", "registered_name")} for p in (again, path)
+    ]
     assert heads[0] == heads[1]
 
 

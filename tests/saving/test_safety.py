@@ -1,4 +1,6 @@
-"""Nothing in a file is run, followed or believed: harmless payloads of the published vulnerabilities of Keras."""
+"""Nothing in a file is run, followed or believed: harmless payloads of the published
+vulnerabilities of Keras.
+"""
 
 import copy
 import io
@@ -82,9 +84,17 @@ def second_layer(item):
 
 BYTECODE = dump_function(lambda x: payload(x))
 LAMBDA = {"class_name": "__lambda__", "config": {"value": BYTECODE}}
-OLD_LAMBDA = {"name": "l", "function": [BYTECODE["code"], None, None], "function_type": "lambda", "arguments": {}}
+OLD_LAMBDA = {
+    "name": "l",
+    "function": [BYTECODE["code"], None, None],
+    "function_type": "lambda",
+    "arguments": {},
+}
 REFUSED_LAYERS = {
-    "CVE-2024-3660 lambda": (entry("keras.layers", "Lambda", {"name": "l", "function": LAMBDA}), "arbitrary code"),
+    "CVE-2024-3660 lambda": (
+        entry("keras.layers", "Lambda", {"name": "l", "function": LAMBDA}),
+        "arbitrary code",
+    ),
     "CVE-2024-3660 lambda of Keras 2": (entry("keras.layers", "Lambda", OLD_LAMBDA), "arbitrary code"),
     "CVE-2024-3660 lambda, no module": ({"class_name": "Lambda", "config": OLD_LAMBDA}, "arbitrary code"),
     "lambda as an activation": (
@@ -109,10 +119,15 @@ REFUSED_LAYERS = {
         "Could not locate function 'get_file'",
     ),
     "CVE-2025-9906 switch": (
-        entry("keras.layers", "Lambda", {"function": function("keras.config", "enable_unsafe_deserialization")}),
+        entry(
+            "keras.layers", "Lambda", {"function": function("keras.config", "enable_unsafe_deserialization")}
+        ),
         "Could not locate function 'enable_unsafe",
     ),
-    "CVE-2025-9906 class": (entry("keras.config", "enable_unsafe_deserialization", {}), "Could not locate class"),
+    "CVE-2025-9906 class": (
+        entry("keras.config", "enable_unsafe_deserialization", {}),
+        "Could not locate class",
+    ),
     "nested load_model": (
         entry("keras.layers", "Lambda", {"function": function("keras.saving", "load_model")}),
         "Could not locate function 'load_model'",
@@ -122,7 +137,10 @@ REFUSED_LAYERS = {
         entry("keras.callbacks", "RemoteMonitor", {"root": "http://localhost"}),
         "Could not locate class 'RemoteMonitor'",
     ),
-    "callback, no module": ({"class_name": "CSVLogger", "config": {"filename": "x"}}, "Could not locate class"),
+    "callback, no module": (
+        {"class_name": "CSVLogger", "config": {"filename": "x"}},
+        "Could not locate class",
+    ),
     "our own module": (
         entry("torchkeras_lite.saving.model_files", "load_model", {"filepath": "x"}),
         "Could not locate class",
@@ -144,7 +162,10 @@ REFUSED_LAYERS = {
         "resolved to a Keras built-in",
     ),
     "module of a wrong kind": (entry(["os"], "system", {}), "`module` in a config to be a string"),
-    "class name of a wrong kind": (entry("keras.layers", {"a": 1}, {}), "`class_name` in a config to be a string"),
+    "class name of a wrong kind": (
+        entry("keras.layers", {"a": 1}, {}),
+        "`class_name` in a config to be a string",
+    ),
     "config of a wrong kind": (entry("keras.layers", "Dense", [1, 2]), "Expected 'config' to be a dict"),
     "unknown literal": ({"class_name": "__reduce__", "config": {}}, "unknown kind '__reduce__'"),
 }
@@ -171,7 +192,11 @@ def test_other_places_of_a_config(place, archive):
         if place == "inbound":
             config["config"]["layers"][1]["config"]["kernel_initializer"] = bad
         else:
-            config["compile_config"] = {"optimizer": "sgd", "loss": "mse", place: [bad] if place == "metrics" else bad}
+            config["compile_config"] = {
+                "optimizer": "sgd",
+                "loss": "mse",
+                place: [bad] if place == "metrics" else bad,
+            }
 
     with pytest.raises(TypeError, match="Could not locate function 'get_file'"):
         keras.saving.load_model(archive(change))
@@ -201,7 +226,7 @@ def test_depth_and_forms_of_configs(archive):
     with pytest.raises(ValueError, match="nested too deeply"):
         keras.models.model_from_json('{"a":' * 100_000)
     for text in ("", "[]", "{}", '{"class_name": 1}'):
-        with pytest.raises(ValueError, match="no valid JSON|describes no model"):
+        with pytest.raises(ValueError, match=r"no valid JSON|describes no model"):
             keras.models.model_from_json(text)
 
 
@@ -246,7 +271,9 @@ def test_the_public_tables_hold_nothing_that_acts():
 # Files
 
 
-@pytest.mark.parametrize("name", ["../evil.txt", "/tmp/evil.txt", "assets/../../evil", "C:/evil", "a\\..\\..\\b"])
+@pytest.mark.parametrize(
+    "name", ["../evil.txt", "/tmp/evil.txt", "assets/../../evil", "C:/evil", "a\\..\\..\\b"]
+)
 def test_members_that_leave_the_archive(name, archive):
     with pytest.raises(ValueError, match="would be written outside"):
         keras.saving.load_model(archive(members=[(name, b"x")]))
@@ -259,13 +286,13 @@ def test_links_and_doubles_in_the_archive(archive):
         keras.saving.load_model(archive(members=[(link, "/etc")]))
     with pytest.warns(UserWarning, match="Duplicate name"):
         path = archive(members=[("config.json", "{}")])
-    with pytest.raises(ValueError, match="'config.json' is there twice"):
+    with pytest.raises(ValueError, match=r"'config.json' is there twice"):
         keras.saving.load_model(path)
 
 
 def test_zip_bomb(archive):
     path = archive(members=[("assets/zeros", bytes(2**25))], compression=zipfile.ZIP_DEFLATED)
-    with pytest.raises(ValueError, match="'assets/zeros' declares 32 MiB and stores .* KiB"):
+    with pytest.raises(ValueError, match=r"'assets/zeros' declares 32 MiB and stores .* KiB"):
         keras.saving.load_model(path)
 
 

@@ -100,21 +100,17 @@ def test_what_a_class_overrides_counts_as_in_keras(base):
         np.testing.assert_allclose(found[tkl][key], values, rtol=1e-4, err_msg=key)
 
 
+def with_predict_step(k):
+    class Own(k.Model):
+        def predict_step(self, data):
+            return 2 * super().predict_step(data)
+
+    return Own
+
+
 def test_predict_step():
     for k in (tkl, keras):
-
-        class Doubled(k.Model):
-            def __init__(self):
-                super().__init__()
-                self.dense = k.layers.Dense(3)
-
-            def call(self, x):
-                return self.dense(x)
-
-            def predict_step(self, data):
-                return 2 * super().predict_step(data)
-
-        model = Doubled()
+        model = model_of(k, with_predict_step)
         plain = np.asarray(model(X).detach())
         np.testing.assert_allclose(model.predict(X, batch_size=5, verbose=0), 2 * plain, rtol=1e-5)
         np.testing.assert_allclose(np.asarray(model.predict_on_batch(X)), 2 * plain, rtol=1e-5)
@@ -124,12 +120,14 @@ def test_predict_step():
 def test_functions_of_ones_own(style):
     calls = []
 
+    def first(batches):
+        for batch in batches:
+            return batch
+
     class Own(tkl.Sequential):
         def one(self, kind, iterator):
             calls.append(kind)
-            data = (
-                next(iterator) if style == "next" else iterator[0] if style == "first" else list(iterator)[0]
-            )
+            data = {"next": next, "first": lambda batches: batches[0], "for": first}[style](iterator)
             return getattr(self, f"{kind}_step")(data)
 
         def make_train_function(self, force=False):
@@ -358,3 +356,14 @@ def test_a_metric_of_a_failed_compile_leaves_nothing_behind():
     assert not model.compiled
     model.compile("sgd", SPARSE, metrics=[shared])
     assert list(model.fit(X, Y, verbose=0).history) == ["loss", "right"]
+
+
+def test_a_model_without_trainable_weights_is_only_looked_at():
+    model = classifier()
+    model.trainable = False
+    model.compile("sgd", SPARSE, metrics=["accuracy"])
+    before = model.get_weights()
+    with pytest.warns(UserWarning, match="does not have any trainable weights"):
+        history = model.fit(X, Y, epochs=2, verbose=0).history
+    assert history["loss"][0] == pytest.approx(history["loss"][1])
+    assert all(np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True))

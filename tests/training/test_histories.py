@@ -151,6 +151,27 @@ def test_class_weight(y):
     )
 
 
+@pytest.mark.parametrize("form", ["arrays", "loader", "column"])
+def test_class_weight_multiplies_sample_weight(form):
+    given = np.random.default_rng(0).uniform(0.5, 2.0, len(X)).astype("float32")
+    both = given * np.where(LABELS == 0, 3.0, np.where(LABELS == 2, 0.5, 1.0)).astype("float32")
+    histories = []
+    for class_weight, sample_weight in (({0: 3.0, 2: 0.5}, given), (None, both)):
+        model = sequential(tkl, 3, "softmax")
+        model.set_weights([np.full(w.shape, 0.1, "float32") for w in model.get_weights()])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        if form == "loader":
+            triple = (torch.as_tensor(part) for part in (X, LABELS, sample_weight))
+            data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*triple), batch_size=8)
+            history = model.fit(data, class_weight=class_weight, epochs=2, verbose=0)
+        else:
+            weights = sample_weight[:, None] if form == "column" and class_weight else sample_weight
+            arguments = {"sample_weight": weights, "class_weight": class_weight, "shuffle": False}
+            history = model.fit(X, LABELS, batch_size=8, epochs=2, verbose=0, **arguments)
+        histories.append(history.history["loss"])
+    np.testing.assert_allclose(*histories, rtol=1e-5)
+
+
 REGULARIZED = {
     "kernel": {"kernel_regularizer": "l2"},
     "bias": {"bias_regularizer": lambda k: k.regularizers.L1L2(0.01, 0.02)},

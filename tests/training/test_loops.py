@@ -417,7 +417,7 @@ class TestWrongCalls:
         [
             ({"validation_split": 1.5}, "`validation_split` must be between 0 and 1, got 1.5"),
             ({"validation_split": 0.99}, "not sufficient to split"),
-            ({"class_weight": {0: 1.0}, "sample_weight": np.ones(50)}, "at the same time"),
+            ({"class_weight": {0: 1.0}, "sample_weight": np.ones((50, 2))}, "Multiply them into"),
             ({"batch_size": 0}, "`batch_size` must be a positive integer, got batch_size=0"),
             (
                 {"validation_freq": 0, "validation_split": 0.5},

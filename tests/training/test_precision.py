@@ -167,7 +167,7 @@ def test_products_of_float32_are_set_while_a_loop_runs(name, inside):
             assert {allowed for _, allowed in seen} == {name == "tf32"}
         assert torch.get_float32_matmul_precision() == "medium"
         assert torch.backends.cudnn.allow_tf32 is convolutions
-        with pytest.raises(ValueError, match="incompatible|shape"):
+        with pytest.raises(ValueError, match=r"incompatible|shape"):
             model.fit(X[:, :3], Y, verbose=0)
         assert torch.get_float32_matmul_precision() == "medium"
     finally:

@@ -115,19 +115,28 @@ def test_fit_s_arguments_count_instead_of_the_dataset_s(monkeypatch):
     assert started == [3]
 
 
+def test_a_dataset_can_be_iterated_by_hand():
+    assert [len(x) for x, _ in dataset_of(tkl, [])] == [10] * 5
+    log = []
+    for index, _ in enumerate(type("Endless", (type(dataset_of(tkl, log)),), {"num_batches": None})()):
+        if index == 3:
+            break
+    assert log == [0, 1, 2, 3]
+
+
 def test_sequence_is_the_older_name():
     assert tkl.utils.Sequence is tkl.utils.PyDataset
 
 
 WRONG = {
     "workers": (lambda: dataset_of(tkl, [], workers=-1), "`workers` must be an integer of 0 or more, got -1"),
-    "queue": (lambda: dataset_of(tkl, [], max_queue_size=0), "`max_queue_size` must be an integer of 1 or"),
+    "queue": (lambda: dataset_of(tkl, [], max_queue_size=-1), "`max_queue_size` must be an integer of 0 or"),
     "targets": (lambda: model_of().fit(dataset_of(tkl, []), Y), "`y` should not be passed"),
     "weights": (
         lambda: model_of().fit(dataset_of(tkl, []), sample_weight=Y),
         "`sample_weight` should not be passed",
     ),
-    "no length": (lambda: model_of().fit(tkl.utils.PyDataset()), "PyDataset must have `__len__`"),
+    "no length": (lambda: model_of().fit(tkl.utils.PyDataset()), "PyDataset has no end: .*`steps_per_epoch`"),
     "workers of fit": (lambda: model_of().fit(X, Y, workers=4), "`workers=4` has no effect on arrays"),
 }
 

@@ -52,7 +52,7 @@ class Lookup:
         if identifier is None or (self.instance_of and isinstance(identifier, self.instance_of)):
             return identifier
         if isinstance(identifier, dict):
-            return serialization.deserialize_keras_object(identifier)
+            return self._read(identifier)
         found = self.find(identifier) if isinstance(identifier, str) else identifier
         if isinstance(found, type):
             return found() if instantiate else found
@@ -63,3 +63,21 @@ class Lookup:
             f"{type(identifier).__name__}. "
             f"Expected a name, a config dict or {self.remedy}."
         )
+
+    def _read(self, config):
+        """Return the object of a config; one that names no module is looked up among this room's names."""
+        name = config.get("class_name")
+        known = None
+        if (
+            config.get("module") is None
+            and isinstance(name, str)
+            and registry.get_registered_object(name) is None
+        ):
+            known = self.objects.get(name, self.lowered.get(name.lower()))
+        if known is None:
+            return serialization.deserialize_keras_object(config)
+        place = registry.public_name(known) if isinstance(known, type) else None
+        if place is None:
+            return known
+        module, name = place
+        return serialization.deserialize_keras_object({**config, "module": module, "class_name": name})

@@ -79,6 +79,8 @@ def find_public_class(module, name):
 
     The path says no more than the kind: `keras.src.backend.torch.optimizers.torch_adam` is an optimizer's.
     """
+    if (module, name) in _public_files:
+        return _public_files[module, name]
     parts = module.split(".") if module else []
     rooms = next((KINDS[part] for part in parts if part in KINDS), None)
     if rooms is None:
@@ -86,7 +88,7 @@ def find_public_class(module, name):
         return found if isinstance(found, type) else None
     places = (module, *(f"keras.{room}" for room in rooms))
     named = (public_object(place, name) for place in places)
-    return next((found for found in named if isinstance(found, type)), _public_files.get((module, name)))
+    return next((found for found in named if isinstance(found, type)), None)
 
 
 def find_public_function(module, name):

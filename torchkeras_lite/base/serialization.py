@@ -27,13 +27,36 @@ _postponed: contextvars.ContextVar[list | None] = contextvars.ContextVar("postpo
 
 @contextlib.contextmanager
 def object_sharing_scope():
-    """Write and read an object that is held in several places of one config as one object."""
-    tokens = _written.set({}), _read.set({})
+    """Read an object that is held in several places of one config as one object."""
+    token = _read.set({})
     try:
         yield
     finally:
-        _written.reset(tokens[0])
-        _read.reset(tokens[1])
+        _read.reset(token)
+
+
+def serialize_with_sharing(obj):
+    """As `serialize_keras_object`; objects that are held in several places get a `shared_object_id`."""
+    seen = {}
+    token = _written.set(seen)
+    try:
+        written = serialize_keras_object(obj)
+    finally:
+        _written.reset(token)
+    _forget_single(written, {identity for identity, (_, count) in seen.items() if count > 1})
+    return written
+
+
+def _forget_single(written, shared):
+    """Drop the ids of objects that were met once. (Before that they cannot be told: configs are copied.)"""
+    if isinstance(written, dict):
+        if "shared_object_id" in written and written["shared_object_id"] not in shared:
+            del written["shared_object_id"]
+        for part in written.values():
+            _forget_single(part, shared)
+    elif isinstance(written, (list, tuple)):
+        for part in written:
+            _forget_single(part, shared)
 
 
 @contextlib.contextmanager
@@ -115,7 +138,8 @@ def serialize_keras_object(obj):
 
 def _lambda_config(function):
     warnings.warn(
-        f"The object being serialized includes a `lambda` ({_source_of(function)}). This is unsafe: to reload "
+        f"The object being serialized includes a `lambda` ({_source_of(function)}). This is unsafe: "
+        "to reload "
         "it, `safe_mode=False` must be passed to the loading function. Use a named function, registered with "
         "`@saving.register_keras_serializable()`, instead.",
         stacklevel=3,
@@ -132,11 +156,10 @@ def _source_of(function):
 
 def _note_sharing(obj, written):
     seen = _written.get()
-    if seen is None:
-        return
-    first = seen.setdefault(id(obj), (obj, written))[1]  # the object is kept, so that its id stays its own
-    if first is not written:
-        first["shared_object_id"] = written["shared_object_id"] = id(obj)
+    if seen is not None:
+        _, count = seen.get(id(obj), (None, 0))
+        seen[id(obj)] = obj, count + 1  # the object is kept, so that its id stays its own
+        written["shared_object_id"] = id(obj)
 
 
 def _plain_config(obj):
@@ -179,10 +202,11 @@ def _literal(class_name, config):
             if in_safe_mode() is not False:
                 raise ValueError(
                     "The config holds the bytecode of a Python lambda, and running it would be arbitrary "
-                    "code execution, so it is refused. If you trust where it comes from, pass `safe_mode=False` to the loading "
+                    "code execution, so it is refused. If you trust where it comes from, pass "
+                    "`safe_mode=False` to the loading "
                     "function; else give the function by name through `custom_objects`."
                 )
-            return lambda_code.load_function(value)
+            return lambda_code.load_function(config if value is None else value)
     return NotImplemented
 
 
@@ -208,8 +232,10 @@ def find_class(config, custom_objects=None):
             return found
     if public is not None and registered not in (None, "", class_name):
         raise ValueError(
-            f"The config gives the registered name {registered!r}, which nothing has, and '{module}.{class_name}' "
-            "resolved to a Keras built-in, which has none. Register your class or pass it in `custom_objects`."
+            f"The config gives the registered name {registered!r}, which nothing has, and "
+            f"'{module}.{class_name}' "
+            "resolved to a Keras built-in, which has none. Register your class or pass it in "
+            "`custom_objects`."
         )
     if public is None and module is None:
         public = registry.find_public_class(None, class_name)
@@ -294,16 +320,16 @@ def _instance(config):
         )
     if not hasattr(found, "from_config") and registry.public_name(found):
         raise TypeError(
-            f"Unable to reconstruct an instance of '{config['class_name']}': the class has no `from_config()` "
+            f"Unable to reconstruct an instance of '{config['class_name']}': the class has no "
+            "`from_config()` "
             "method, so it cannot be in a config."
         )
     try:
-        instance = (
-            found.from_config(inner) if hasattr(found, "from_config") else found(**_deserialize(inner))
-        )
+        instance = found.from_config(inner) if hasattr(found, "from_config") else found(**_deserialize(inner))
     except TypeError as error:
         raise TypeError(
-            f"{found} could not be deserialized properly: {error}. Objects that `get_config()` writes must be "
+            f"{found} could not be deserialized properly: {error}. Objects that `get_config()` writes "
+            "must be "
             f"read again in `from_config()`. The config: {_shortened(inner)}"
         ) from error
     build_config = config.get("build_config")

@@ -21,6 +21,8 @@ class Callback:
 
     params = None
     _model = None
+    stateful: tuple[str, ...] = ()  # attributes that a training which goes on after an interruption needs
+    acts_last = False  # whether it comes behind all others at the end of batches and epochs
 
     def __init__(self):
         self.params = None
@@ -36,6 +38,15 @@ class Callback:
     @model.setter
     def model(self, model):
         self._model = model
+
+    def state_dict(self):
+        """Return what `BackupAndRestore` keeps of the callback: plain values, arrays, lists and dicts of them."""
+        return {name: getattr(self, name) for name in self.stateful}
+
+    def load_state_dict(self, state_dict):
+        """Take what `state_dict` returned, after `on_train_begin`."""
+        for name, value in state_dict.items():
+            setattr(self, name, value)
 
     def set_params(self, params):
         """Receive the dict of `verbose`, `epochs` and `steps`."""

@@ -97,7 +97,7 @@ class CallbackList(Callback):
         """Find out which callbacks have hooks for batches. To be called when a hook was replaced
         meanwhile."""
         self._hooks = {
-            name: [h for c in self.callbacks if (h := batch_hook(c, *names))]
+            name: [h for c in self._last_ones_last() if (h := batch_hook(c, *names))]
             for name, names in BATCH_HOOKS.items()
         }
         self._train_begin, self._train_end = self._hooks["train_batch_begin"], self._hooks["train_batch_end"]
@@ -107,10 +107,14 @@ class CallbackList(Callback):
             self._hooks["predict_batch_begin"] or self._hooks["predict_batch_end"]
         )
 
-    def _call(self, hook, *arguments, logs):
+    def _last_ones_last(self):
+        """Return the callbacks in their order, those behind that note what the others did."""
+        return sorted(self.callbacks, key=lambda callback: getattr(callback, "acts_last", False))
+
+    def _call(self, hook, *arguments, logs, callbacks=None):
         self._settle()
         logs = {} if logs is None else logs
-        for callback in self.callbacks:
+        for callback in self.callbacks if callbacks is None else callbacks:
             getattr(callback, hook)(*arguments, logs)
 
     def _settle(self):
@@ -188,7 +192,7 @@ class CallbackList(Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Call the hook of every callback."""
-        self._call("on_epoch_end", epoch, logs=logs)
+        self._call("on_epoch_end", epoch, logs=logs, callbacks=self._last_ones_last())
 
     def on_test_begin(self, logs=None):
         """Call the hook of every callback."""

@@ -13,7 +13,7 @@ class CSVLogger(Callback):
     """Writes a line an epoch: the number of the epoch, then the logs in the order of their sorted names.
 
     Args:
-        filename: Path of the file.
+        filename: Path of the file; its folder is made where there is none.
         separator: What stands between the values.
         append: Whether to go on with a file that exists, rather than to write a new one.
 
@@ -36,6 +36,7 @@ class CSVLogger(Callback):
         self.append_header = True
         if self.append and os.path.exists(self.filename):
             self.append_header = os.path.getsize(self.filename) == 0
+        os.makedirs(os.path.dirname(self.filename) or ".", exist_ok=True)
         mode = "a" if self.append else "w"
         self.csv_file = open(self.filename, mode, newline="", encoding="utf-8")  # noqa: SIM115
 

@@ -27,6 +27,8 @@ class EarlyStopping(MonitorCallback):
     Source: Keras 3 `keras.callbacks.EarlyStopping`.
     """
 
+    stateful = ("wait", "stopped_epoch", "best", "best_weights", "best_epoch")
+
     def __init__(
         self,
         monitor="val_loss",

@@ -14,6 +14,8 @@ class History(Callback):
     Source: Keras 3 `keras.callbacks.History`.
     """
 
+    stateful = ("history", "epoch", "_rows")
+
     def __init__(self):
         super().__init__()
         self.history = {}

@@ -34,6 +34,8 @@ class ModelCheckpoint(MonitorCallback):
     Source: Keras 3 `keras.callbacks.ModelCheckpoint`.
     """
 
+    stateful = ("best", "_batches_since_saving")
+
     def __init__(
         self,
         filepath,

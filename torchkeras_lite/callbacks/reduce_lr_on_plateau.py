@@ -31,6 +31,8 @@ class ReduceLROnPlateau(MonitorCallback):
     Source: Keras 3 `keras.callbacks.ReduceLROnPlateau`.
     """
 
+    stateful = ("best", "cooldown_counter", "wait")
+
     def __init__(
         self,
         monitor="val_loss",

@@ -31,16 +31,20 @@ class SwapEMAWeights(Callback):
         """Return the pairs of weights and averages, none before the first step."""
         optimizer = getattr(self.model, "optimizer", None)
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        use_ema = getattr(optimizer, "use_ema", False)
-        if not use_ema:
+        averaging = [
+            one for one in getattr(optimizer, "optimizers", [optimizer]) if getattr(one, "use_ema", 0)
+        ]
+        if not averaging:
             raise ValueError(
                 "SwapEMAWeights must be used when `use_ema=True` is set on the optimizer. "
-                f"Received: use_ema={use_ema}. Make the optimizer with use_ema=True."
+                "Received: use_ema=False. Make the optimizer with use_ema=True."
             )
-        averages = getattr(optimizer, "_model_variables_moving_average", None)
-        if not averages or int(optimizer.iterations) == 0:
-            return []
-        return list(zip(optimizer._trainable_variables, averages, strict=True))
+        pairs = []
+        for one in averaging:
+            averages = getattr(one, "_model_variables_moving_average", None)
+            if averages and int(one.iterations):
+                pairs += zip(one._trainable_variables, averages, strict=True)
+        return pairs
 
     @torch.no_grad()
     def _swap_in(self):

@@ -44,6 +44,8 @@ class LayerMeta(ABCMeta):
             )
         if layer.keeps_arguments:
             layer.__dict__["_arguments"] = (args, kwargs)
+        if cls.stateless and cls.build is Layer.build:
+            layer.__dict__["built"] = True
         tracking.register_members(layer, layer._containers)
         tracking.share_mode(layer)
         return layer
@@ -192,8 +194,16 @@ class Layer(LayerCalls, metaclass=LayerMeta):
     def _follow_call(cls):
         """Let `forward` and what is known of the arguments follow the class's `call`."""
         cls._call_signature = CallSignature(cls.call)
+        cls._forget_promises()
         if getattr(cls.forward, "__wrapped__", cls.forward) is not cls.call:
             cls.forward = _with_mode(cls.call) if cls._call_signature.has_training else cls.call
+
+    @classmethod
+    def _forget_promises(cls):
+        """Let what is known of the shapes that a `call` gives not hold for another `call`."""
+        for promise in ("keeps_shape", "keeps_batch"):
+            if "call" in vars(cls) and promise not in vars(cls):
+                setattr(cls, promise, False)
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -268,8 +278,8 @@ class Layer(LayerCalls, metaclass=LayerMeta):
             initializer: Name or callable; `None`: Glorot uniform for floats, zeros for others.
             dtype: Dtype; `None`: the layer's.
             trainable: Whether gradients train it.
-            autocast, aggregation, overwrite_with_gradient: Accepted as in Keras; nothing depends on them
-                here.
+            autocast, aggregation: Accepted as in Keras; nothing depends on them here.
+            overwrite_with_gradient: Whether an optimizer's update makes the gradient the new value.
             regularizer: Penalty on the values, added to the losses.
             constraint: Projection of the values after every update.
             name: Name; also the key in `state_dict` until the weight is kept in an attribute, whose name it
@@ -304,6 +314,8 @@ class Layer(LayerCalls, metaclass=LayerMeta):
         weight = (LayerParameter if trainable else LayerBuffer)(values, info)
         if not self._trainable:
             weight.requires_grad_(False)
+        if overwrite_with_gradient:
+            weight.overwrite_with_gradient = True
         key = tracking.free_key(self, name)
         self._added[key] = info
         (self._parameters if trainable else self._buffers)[key] = weight

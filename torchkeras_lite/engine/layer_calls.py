@@ -36,6 +36,10 @@ class LayerCalls(LayerState):
     clears_losses = False
     computes_itself = True  # a model only has its layers compute, which have policies of their own
     casts_integers = False
+    stateless = False  # nothing is made from the shapes of inputs, so it is built as soon as it is made
+    # What is known of the outputs' shapes of a class, and of its subclasses without a `call` of their own:
+    keeps_shape = False  # they are the shape of the one input
+    keeps_batch = False  # axis 0 is the batch, and no other axis depends on its size
     # Of a class with its own `compute_mask`: whether it makes masks where there was none.
     creates_masks = True
     weight_specs: Any = ()  # a tuple of `WeightSpec`, or a property that gives one
@@ -206,7 +210,7 @@ class LayerCalls(LayerState):
                 "Call it on a tensor, an array or the result of another layer."
             )
         args, kwargs = nested.map_structure(self._standardize_leaf, (tuple(args), kwargs))
-        if not self.built:
+        if not self._called:
             self._need_tensors(args, kwargs)
         return args, kwargs, training
 
@@ -432,6 +436,10 @@ class LayerCalls(LayerState):
             }
             shape = self.compute_output_shape(first, **rest)
             return _specs_from_shapes(shape, self.compute_dtype)
+        if self.keeps_shape and self.built and self._is_one_as_computed(args, kwargs):
+            if not self._called:
+                self._finish_first_call()
+            return args[0].spec
         try:
             specs = shapes.infer(self, args, kwargs, lambda leaf: isinstance(leaf, KerasTensor))
             return nested.map_structure(self._as_computed, specs)
@@ -442,6 +450,15 @@ class LayerCalls(LayerState):
             kind = type(error) if type(error) in (TypeError, ValueError) else ValueError
             inputs = ", ".join(f"{shape} {dtype}" for shape, dtype in found)
             raise kind(f"{describe(self)} cannot be called on inputs of shape {inputs}: {error}") from error
+
+    def _is_one_as_computed(self, args, kwargs):
+        """Whether the one argument with a shape is the first, of the dtype that the layer computes in."""
+        return (
+            len(args) == 1
+            and isinstance(args[0], KerasTensor)
+            and args[0].dtype == self.compute_dtype
+            and kwargs.keys() <= {"training", "mask"}
+        )
 
     def _as_computed(self, spec):
         """Return the spec of an output under a mixed policy: autocasting does nothing on the meta device."""

@@ -24,6 +24,7 @@ _probing: contextvars.ContextVar[bool] = contextvars.ContextVar("probing", defau
 SIZES = (((12, 128), (24, 192)), ((12, 512), (24, 768)))
 MOST_UNKNOWN = 4  # sizes that are tried out against those that are known
 SMALL_SIZES = (((2, 8), (4, 12)), ((2, 64), (4, 96)))
+BATCH = 13  # a prime: other sizes are seldom its multiples
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,18 @@ def run_on_meta(module, args, kwargs):
             table[key] = tensor
 
 
+@contextlib.contextmanager
+def unchanged(module):
+    """Give parameters and buffers their values back that a run with real tensors overwrites."""
+    kept = [(t, t.clone(), t._version) for t in (*module.parameters(), *module.buffers())]
+    try:
+        yield
+    finally:
+        for tensor, values, version in kept:
+            if tensor._version != version:
+                tensor.copy_(values)
+
+
 def infer(target, args, kwargs, is_symbolic):
     """Return the `TensorSpec`s, nested as the results are, of calling `target` (a module or function).
 
@@ -108,7 +121,8 @@ def infer(target, args, kwargs, is_symbolic):
         filled_args, filled_kwargs = nested.map_structure(fill, (tuple(args), dict(kwargs)))
         if is_module and device == "meta":
             return run_on_meta(target, filled_args, filled_kwargs)
-        return target(*filled_args, **filled_kwargs)
+        with unchanged(target) if is_module else contextlib.nullcontext():
+            return target(*filled_args, **filled_kwargs)
 
     def run_both(pair, device):
         first = run(pair[0], device)
@@ -118,6 +132,11 @@ def infer(target, args, kwargs, is_symbolic):
     attempts += [(pair, default_device()) for pair in (SMALL_SIZES if unknown else SMALL_SIZES[:1])]
     settled, error = {}, None
     with probing(), torch.no_grad():
+        if is_module and getattr(target, "keeps_batch", False) and _is_only_batch_unknown(stand_ins):
+            with contextlib.suppress(Exception):  # the runs below tell what is wrong
+                specs = _with_unknown_batch(run((BATCH, BATCH), "meta"))
+                if specs is not None:
+                    return specs
         for pair, device in attempts:
             try:
                 return run_both(pair, device)
@@ -129,6 +148,25 @@ def infer(target, args, kwargs, is_symbolic):
                 with contextlib.suppress(Exception):
                     return run_both(SIZES[0], "meta")
     raise error
+
+
+def _is_only_batch_unknown(stand_ins):
+    return all(
+        leaf.spec.shape and leaf.spec.shape[0] is None and None not in leaf.spec.shape[1:]
+        for leaf in stand_ins
+    )
+
+
+def _with_unknown_batch(outputs):
+    """Return the specs of a run with `BATCH` samples; `None` where another axis may depend on their number."""
+    for leaf in nested.flatten(outputs):
+        if not isinstance(leaf, torch.Tensor) or not leaf.ndim or leaf.shape[0] != BATCH:
+            return None
+        if any(size % BATCH == 0 for size in leaf.shape[1:]):
+            return None
+    return nested.map_structure(
+        lambda leaf: TensorSpec((None, *leaf.shape[1:]), dtypes.standardize_dtype(leaf.dtype)), outputs
+    )
 
 
 def _settlements(stand_ins):

@@ -20,7 +20,8 @@ def check_stored(layer, weights, shapes):
         if not weights and not layer.built:
             raise ValueError(
                 f"Layer '{layer.name}' was never built and thus it doesn't have any variables. However the "
-                f"weights file lists {len(shapes)} variables for this layer. Its parent's `build()` must build "
+                f"weights file lists {len(shapes)} variables for this layer. Its parent's `build()` "
+                "must build "
                 "it, or the layer must have a `build_from_config(config)` that does."
             )
         names = [getattr(weight, "name", "?") for weight in weights]

@@ -55,6 +55,7 @@ def map_coordinates(inputs, coordinates, order, fill_mode="constant", fill_value
         A tensor of the dtype of `inputs`; integers are rounded.
     """
     dtype = inputs.dtype
+    fill_value = _as_fill(fill_value, dtype)
     if order == 0:
         nodes = [[(places.round().long(), None)] for places in coordinates]
     else:
@@ -83,6 +84,13 @@ def _corner(inputs, corner, fill_mode, fill_value):
         values = values.where(functools.reduce(operator.and_, known), _scalar(fill_value, values))
     weights = [weight for _, weight in corner if weight is not None]
     return functools.reduce(operator.mul, weights, values)
+
+
+def _as_fill(value, dtype):
+    """Return the number outside as images of this dtype hold it: integers without fractions."""
+    if dtype.is_floating_point:
+        return value
+    return value.to(dtype) if isinstance(value, torch.Tensor) else int(value)
 
 
 def _scalar(value, like):
@@ -116,7 +124,7 @@ def sample(
     """
     x = to_torch(images, data_format)
     read = _sample_nearest if interpolation == "nearest" else _sample_bilinear
-    return to_user(read(x, columns, rows, fill_mode, fill_value), data_format)
+    return to_user(read(x, columns, rows, fill_mode, _as_fill(fill_value, x.dtype)), data_format)
 
 
 def _sample_nearest(x, columns, rows, fill_mode, fill_value):

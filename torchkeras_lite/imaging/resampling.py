@@ -24,7 +24,26 @@ def _lanczos(radius):
     return kernel
 
 
-KERNELS = {"linear": _linear, "cubic": _cubic, "lanczos3": _lanczos(3), "lanczos5": _lanczos(5)}
+def _gaussian(distance):
+    """A bell of standard deviation 0.5, cut off at 1.5."""
+    return torch.where(distance >= 1.5, 0.0, torch.exp(-2 * distance.square()))
+
+
+def _mitchell(distance):
+    """Mitchell's and Netravali's cubic, B = C = 1/3."""
+    near = (7 * distance - 12) * distance.square() / 6 + 8 / 9
+    far = ((-7 / 18 * distance + 2) * distance - 10 / 3) * distance + 16 / 9
+    return torch.where(distance >= 2, 0.0, torch.where(distance >= 1, far, near))
+
+
+KERNELS = {
+    "linear": _linear,
+    "cubic": _cubic,
+    "lanczos3": _lanczos(3),
+    "lanczos5": _lanczos(5),
+    "gaussian": _gaussian,
+    "mitchellcubic": _mitchell,
+}
 
 
 def resampling_matrix(length, new_length, scale, translation, kernel, antialias, like):
@@ -52,6 +71,15 @@ def resampling_matrix(length, new_length, scale, translation, kernel, antialias,
     weights = torch.where(large, weights / torch.where(large, total, 1.0), 0.0)
     seen = (sources >= -0.5) & (sources <= length - 0.5)
     return weights * seen[:, None]
+
+
+def area_matrix(length, new_length, like):
+    """Return the matrix (new_length, length) of means over what each new pixel covers of an axis."""
+    work = computing_dtype(like.dtype)
+    edges = torch.arange(new_length + 1, dtype=work, device=like.device) * (length / new_length)
+    pixels = torch.arange(length, dtype=work, device=like.device)
+    covered = torch.minimum(edges[1:, None], pixels + 1) - torch.maximum(edges[:-1, None], pixels)
+    return covered.clamp(min=0) * (new_length / length)
 
 
 def scale_and_translate(images, output_shape, scale, translation, spatial_dims, kernel, antialias=True):

@@ -4,15 +4,18 @@ import torch
 import torch.nn.functional as F
 
 from torchkeras_lite.imaging.layout import as_dtype, computing_dtype, to_torch, to_user
-from torchkeras_lite.imaging.resampling import resampling_matrix
+from torchkeras_lite.imaging.resampling import area_matrix, resampling_matrix
 
 # Keras's names, and torch's.
 INTERPOLATIONS = {
     "bilinear": "bilinear",
     "nearest": "nearest-exact",
     "bicubic": "bicubic",
+    "area": None,
     "lanczos3": None,
     "lanczos5": None,
+    "gaussian": None,
+    "mitchellcubic": None,
 }
 
 
@@ -32,7 +35,7 @@ def resize(
     Args:
         images: Batch of images.
         size: (height, width).
-        interpolation: `"bilinear"`, `"nearest"`, `"bicubic"`, `"lanczos3"` or `"lanczos5"`.
+        interpolation: A key of `INTERPOLATIONS`.
         antialias: Whether smaller images are smoothed, so that no pixel goes unseen.
         data_format: Layout of `images`.
         crop_to_aspect_ratio: Whether the largest part in the middle of the new form is taken, so that nothing
@@ -80,7 +83,9 @@ def _resize(x, size, interpolation, antialias):
     work = x.to(computing_dtype(x.dtype))
     if mode is None:
         rows, columns = (
-            resampling_matrix(old, new, new / old, 0.0, interpolation, antialias, work)
+            area_matrix(old, new, work)
+            if interpolation == "area"
+            else resampling_matrix(old, new, new / old, 0.0, interpolation, antialias, work)
             for old, new in zip(x.shape[2:], size, strict=True)
         )
         work = rows @ work @ columns.T

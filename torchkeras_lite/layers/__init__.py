@@ -25,6 +25,7 @@ from torchkeras_lite.layers.attention import AdditiveAttention, Attention
 from torchkeras_lite.layers.batch_normalization import BatchNormalization
 from torchkeras_lite.layers.bidirectional import Bidirectional
 from torchkeras_lite.layers.category_encoding import CategoryEncoding
+from torchkeras_lite.layers.convnext import LayerScale, StochasticDepth
 from torchkeras_lite.layers.convolution import (
     Conv1D,
     Conv2D,
@@ -376,3 +377,5 @@ registry.publish(
     "layers", {name: globals()[name] for name in __all__ if name not in ("serialize", "deserialize")}
 )
 registry.publish("", {"Layer": Layer, "InputSpec": InputSpec, "Input": Input})
+for _cls in (LayerScale, StochasticDepth):
+    registry.publish_as("keras.src.applications.convnext", _cls)

@@ -28,6 +28,9 @@ class Activation(Layer):
     Source: Keras 3 `keras.layers.Activation`.
     """
 
+    stateless = True
+    keeps_batch = True
+
     def __init__(self, activation, **kwargs):
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
@@ -54,6 +57,9 @@ class ReLU(Layer):
 
     Source: Keras 3 `keras.layers.ReLU`. With the defaults this is `torch.relu`.
     """
+
+    stateless = True
+    keeps_shape = True
 
     def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
         super().__init__(**kwargs)
@@ -99,6 +105,9 @@ class LeakyReLU(Layer):
     `nn.LeakyReLU` has 0.01 (and the function `activations.leaky_relu` 0.2).
     """
 
+    stateless = True
+    keeps_shape = True
+
     def __init__(self, negative_slope=0.3, **kwargs):
         if "alpha" in kwargs:
             negative_slope = kwargs.pop("alpha")
@@ -138,6 +147,8 @@ class PReLU(Layer):
     Source: Keras 3 `keras.layers.PReLU`; He et al. 2015 (arXiv:1502.01852). Differs from torch: slopes start
     at 0 and there is one for every value, where `nn.PReLU` has a single one of 0.25 (or one a channel).
     """
+
+    keeps_shape = True
 
     def __init__(
         self,
@@ -196,6 +207,9 @@ class ELU(Layer):
     Source: Keras 3 `keras.layers.ELU`; torch's `F.elu`; Clevert et al. 2015 (arXiv:1511.07289).
     """
 
+    stateless = True
+    keeps_shape = True
+
     def __init__(self, alpha=1.0, **kwargs):
         super().__init__(**kwargs)
         self.alpha = alpha
@@ -224,6 +238,9 @@ class Softmax(Layer):
 
     Source: Keras 3 `keras.layers.Softmax`; torch's `torch.softmax`, which has one axis and no mask.
     """
+
+    stateless = True
+    keeps_batch = True
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)

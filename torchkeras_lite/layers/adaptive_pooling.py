@@ -23,6 +23,8 @@ class AdaptivePooling(SpatialLayer):
         ValueError: sizes below 1; an unknown data format; inputs with another number of axes.
     """
 
+    keeps_batch = True
+
     def __init__(self, output_size, data_format=None, **kwargs):
         super().__init__(data_format, **kwargs)
         is_tuple = isinstance(output_size, (list, tuple)) and len(output_size) == self.rank

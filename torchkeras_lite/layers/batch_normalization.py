@@ -124,6 +124,8 @@ class BatchNormalization(Layer):
     (torch 1e-5), and the running variance is the biased one (divided by n, where torch divides by n - 1).
     """
 
+    keeps_shape = True
+
     def __init__(
         self,
         axis=-1,

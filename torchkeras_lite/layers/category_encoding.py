@@ -56,8 +56,8 @@ def refuse_sparse(owner, sparse):
     """
     if sparse:
         raise ValueError(
-            f"{describe(owner)}: `sparse=True` cannot be used with torch, got sparse={sparse!r}. Leave it out: "
-            "the outputs are dense tensors."
+            f"{describe(owner)}: `sparse=True` cannot be used with torch, got sparse={sparse!r}. Leave it "
+            "out: the outputs are dense tensors."
         )
 
 

@@ -151,6 +151,7 @@ class Convolution(LowRankLayer, PaddedConvolution):
             smaller than the window.
     """
 
+    keeps_batch = True
     config_omits_none = ("lora_rank", "lora_alpha")
 
     def __init__(

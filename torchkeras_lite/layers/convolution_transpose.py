@@ -27,6 +27,8 @@ class ConvolutionTranspose(ConvolutionLayer):
         ValueError: an argument outside what is said above; inputs with another number of axes or channels.
     """
 
+    keeps_batch = True
+
     def __init__(
         self,
         filters,

@@ -51,6 +51,7 @@ class Dense(LowRankLayer):
     `nn.Linear` draws both from U(-1/sqrt(features), 1/sqrt(features)).
     """
 
+    keeps_batch = True
     weight_specs = (
         WeightSpec("kernel", at="linear.weight", keras_axes=(1, 0)),
         WeightSpec("bias", at="linear.bias"),
@@ -132,6 +133,7 @@ class Embedding(LowRankLayer):
     not count from the end.
     """
 
+    keeps_batch = True
     config_names_activity_regularizer = True
 
     weight_specs = (WeightSpec("embeddings", at="embedding.weight"),)
@@ -198,6 +200,16 @@ class Embedding(LowRankLayer):
 _INDEX_DTYPES = (torch.int64, torch.int32)
 
 
+def _written(value):
+    """Return an argument of `Lambda` as Keras writes it: the bytecode of a lambda without a `value`
+    around.
+    """
+    written = serialize_keras_object(value)
+    if isinstance(written, dict) and written.get("class_name") == "__lambda__":
+        return {**written, "config": written["config"]["value"]}
+    return written
+
+
 class Lambda(Layer):
     """Layer around any function of tensors.
 
@@ -238,11 +250,11 @@ class Lambda(Layer):
 
     def get_config(self):
         """Return the constructor's arguments; a Python lambda as bytecode, with a warning."""
-        config = {**super().get_config(), "function": serialize_keras_object(self.function)}
+        config = {**super().get_config(), "function": _written(self.function)}
         if self._given_shape is not None:
-            config["output_shape"] = serialize_keras_object(self._given_shape)
+            config["output_shape"] = _written(self._given_shape)
         if self.mask is not None:
-            config["mask"] = serialize_keras_object(self.mask)
+            config["mask"] = _written(self.mask)
         return {**config, "arguments": serialize_keras_object(self.arguments)}
 
     @classmethod
@@ -324,6 +336,8 @@ class Identity(Layer):
     Source: Keras 3 `keras.layers.Identity`; torch's `nn.Identity`.
     """
 
+    stateless = True
+
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True
@@ -344,6 +358,9 @@ class Masking(Layer):
 
     Source: Keras 3 `keras.layers.Masking`.
     """
+
+    keeps_shape = True
+    stateless = True
 
     def __init__(self, mask_value=0.0, **kwargs):
         super().__init__(**kwargs)

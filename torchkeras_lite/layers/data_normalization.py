@@ -38,8 +38,8 @@ class Normalization(AdaptableLayer):
         self.supports_masking = True
         if (mean is None) != (variance is None):
             raise ValueError(
-                f"{describe(self)}: When setting values directly, both `mean` and `variance` must be set, got "
-                f"mean={mean} and variance={variance}."
+                f"{describe(self)}: When setting values directly, both `mean` and `variance` must be set, "
+                f"got mean={mean} and variance={variance}."
             )
         self.__dict__.update(_given=None, _moments=None)
         if mean is not None:
@@ -136,8 +136,8 @@ class Normalization(AdaptableLayer):
         if not isinstance(batch, torch.Tensor) or batch.ndim == 0:
             what = "a single number" if isinstance(batch, torch.Tensor) else "strings"
             raise TypeError(
-                f"{describe(self)}: expected batches of numbers that have a `.shape`, got {what}. Pass arrays "
-                "with the batch as the first axis."
+                f"{describe(self)}: expected batches of numbers that have a `.shape`, got {what}. Pass "
+                "arrays with the batch as the first axis."
             )
         if not self.built:
             self.build(tuple(batch.shape))

@@ -59,6 +59,7 @@ class DepthwiseConvolution(PaddedConvolution):
             smaller than the window.
     """
 
+    keeps_batch = True
     weight_arguments = ("depthwise", "bias")
 
     def __init__(

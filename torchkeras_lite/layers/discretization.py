@@ -1,5 +1,7 @@
 """Discretization: numbers to the numbers of the intervals they lie in."""
 
+import itertools
+
 import numpy as np
 import torch
 
@@ -86,7 +88,7 @@ class Discretization(AdaptableLayer):
         self.__dict__["_boundaries"] = boundaries = None if boundaries is None else list(boundaries)
         edges = None
         if boundaries is not None:
-            if any(not low <= high for low, high in zip(boundaries, boundaries[1:], strict=False)):
+            if any(not low <= high for low, high in itertools.pairwise(boundaries)):
                 raise ValueError(
                     f"{describe(self)}: `bin_boundaries` must be numbers in ascending order, got "
                     f"{boundaries}. Sort them."

@@ -17,6 +17,8 @@ class GlobalPooling(SpatialLayer):
         ValueError: an unknown data format; inputs with another number of axes.
     """
 
+    stateless = True
+
     def __init__(self, data_format=None, keepdims=False, **kwargs):
         super().__init__(data_format, **kwargs)
         self.keepdims = keepdims
@@ -25,6 +27,8 @@ class GlobalPooling(SpatialLayer):
 
 class GlobalMaxPooling(GlobalPooling):
     """Base of `GlobalMaxPooling1D`, `GlobalMaxPooling2D` and `GlobalMaxPooling3D`."""
+
+    keeps_batch = True
 
     def call(self, inputs):
         """Return the greatest value of each channel."""
@@ -36,6 +40,8 @@ class GlobalAveragePooling(GlobalPooling):
 
     Means of integers are floats.
     """
+
+    keeps_batch = True
 
     def call(self, inputs):
         """Return the mean of each channel."""
@@ -107,6 +113,7 @@ class GlobalAveragePooling1D(GlobalAveragePooling):
     Source: Keras 3 `keras.layers.GlobalAveragePooling1D`.
     """
 
+    keeps_batch = True
     creates_masks = False
 
     rank = 1

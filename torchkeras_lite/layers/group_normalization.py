@@ -40,6 +40,7 @@ class GroupNormalization(Layer):
     epsilon is 1e-3 (torch 1e-5), and the channels are last.
     """
 
+    keeps_shape = True
     weight_specs = (
         WeightSpec("gamma", at="group_norm.weight"),
         WeightSpec("beta", at="group_norm.bias"),

@@ -54,7 +54,8 @@ class HashingLayer(PreprocessingLayer):
         super().__init__(dtype=dtype, **kwargs)
         if num_bins is None or isinstance(num_bins, bool) or num_bins <= 0:
             raise ValueError(
-                f"{describe(self)}: the `num_bins` cannot be `None` or non-positive, got num_bins={num_bins!r}."
+                f"{describe(self)}: the `num_bins` cannot be `None` or non-positive, got "
+                f"num_bins={num_bins!r}."
             )
         refuse_sparse(self, sparse)
         self.num_bins = num_bins

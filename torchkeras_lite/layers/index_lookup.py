@@ -364,8 +364,8 @@ class IndexLookup(AdaptableLayer):
 
     def _refuse_unknown(self, unknown):
         raise ValueError(
-            f"{describe(self)}: When `num_oov_indices=0` all inputs should be in vocabulary, found OOV values "
-            f"{unknown[:10]}, consider setting `num_oov_indices=1`."
+            f"{describe(self)}: When `num_oov_indices=0` all inputs should be in vocabulary, found OOV "
+            f"values {unknown[:10]}, consider setting `num_oov_indices=1`."
         )
 
     def save_own_variables(self, store):

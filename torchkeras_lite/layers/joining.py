@@ -25,6 +25,7 @@ class Concatenate(Merge):
     Source: Keras 3 `keras.layers.Concatenate`; torch's `torch.cat`.
     """
 
+    keeps_batch = True
     kind, count = "`Concatenate`", "at least 1 input"
 
     def __init__(self, axis=-1, **kwargs):
@@ -100,6 +101,7 @@ class Dot(Merge):
     Source: Keras 3 `keras.layers.Dot`.
     """
 
+    keeps_batch = True
     kind, count = "`Dot`", "2 inputs"
 
     def __init__(self, axes, normalize=False, **kwargs):

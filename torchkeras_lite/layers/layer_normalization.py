@@ -77,6 +77,7 @@ class LayerNormalization(Layer):
     epsilon is 1e-3 (torch 1e-5), and the axes need not be the last ones.
     """
 
+    keeps_shape = True
     weight_specs = (
         WeightSpec("gamma", at="layer_norm.weight"),
         WeightSpec("beta", at="layer_norm.bias"),
@@ -166,6 +167,7 @@ class RMSNormalization(Layer):
     torch: epsilon is 1e-6 (torch: the smallest step of the dtype), and the axes need not be the last ones.
     """
 
+    keeps_shape = True
     weight_specs = (WeightSpec("scale", at="rms_norm.weight"),)
 
     def __init__(self, axis=-1, epsilon=1e-6, **kwargs):
@@ -206,6 +208,9 @@ class UnitNormalization(Layer):
 
     Source: Keras 3 `keras.layers.UnitNormalization`; torch's `F.normalize`.
     """
+
+    stateless = True
+    keeps_batch = True
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)

@@ -22,7 +22,7 @@ class MaxNumBoundingBoxes(BaseImagePreprocessingLayer):
     Raises:
         ValueError: `max_number` is no positive integer.
 
-    Source: Keras 3 `keras.layers.MaxNumBoundingBoxes`. Differs: a `fill_value` that is not -1 is in the config.
+    Source: Keras 3 `keras.layers.MaxNumBoundingBoxes`. Differs: the config has a `fill_value` that is not -1.
     """
 
     def __init__(self, max_number, fill_value=-1, **kwargs):

@@ -19,6 +19,7 @@ class Merge(Layer):
     `combine_masked(inputs, masks)`.
     """
 
+    keeps_batch = True
     creates_masks = False
     kind, count = "merge", "inputs"  # how errors call the layer, and how many inputs they ask for
     combine_masked = None

@@ -25,6 +25,9 @@ class Pooling(SpatialLayer):
             another number of axes.
     """
 
+    stateless = True
+    keeps_batch = True
+
     def __init__(self, pool_size=2, strides=None, padding="valid", data_format=None, name=None, **kwargs):
         super().__init__(data_format, name=name, **kwargs)
         self.pool_size = sizes(self, "pool_size", pool_size, self.rank)
@@ -41,11 +44,6 @@ class Pooling(SpatialLayer):
         self._kept = (slice(None), *kept) if self.channels_last else (..., *kept)
         self._drops_first = self.padding == "same" and any(self._earlier)
 
-    def build(self, input_shape):
-        """Check that the window fits into inputs of this shape."""
-        if self.padding == "valid":
-            self.refuse_empty_output(input_shape, self.pool_size)
-
     def pool(self, x, padding=0, ceil_mode=False):
         """Return the pooled `x` (batch, channels, ...), with `padding` at both ends of each axis."""
         raise NotImplementedError
@@ -56,7 +54,11 @@ class Pooling(SpatialLayer):
         if self.rank == 1:
             x = x.unsqueeze(2)
         if self.padding == "valid":
-            x = self.pool(x)
+            try:
+                x = self.pool(x)
+            except RuntimeError:
+                self.refuse_empty_output(inputs.shape, self.pool_size)
+                raise
         else:
             x = self.pool(x, self._paddings(x.shape[2:]), ceil_mode=True)
         x = self.as_user_layout(x.squeeze(2) if self.rank == 1 else x)

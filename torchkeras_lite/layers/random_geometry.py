@@ -296,9 +296,9 @@ class RandomShear(RandomWarp):
     def move_corners(self, corners, transformation, height, width):
         """Slant the boxes along x, then what is around them along y, in fractions of the image's sizes."""
         slope_x, slope_y = (slope.unsqueeze(-1) for slope in self._slopes(transformation))
-        sizes = corners.new_tensor([width, height, width, height])
-        corners = boxes_of.around(corners / sizes, lambda x, y: (x - slope_x * y, y))
-        return boxes_of.around(corners, lambda x, y: (x, y - slope_y * x)) * sizes
+        slope_x, slope_y = slope_x * (width / height), slope_y * (height / width)
+        corners = boxes_of.around(corners, lambda x, y: (x - slope_x * y, y))
+        return boxes_of.around(corners, lambda x, y: (x, y - slope_y * x))
 
     @staticmethod
     def _slopes(transformation):

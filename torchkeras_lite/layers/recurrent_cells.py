@@ -173,17 +173,14 @@ class _GRUWeight(WeightSpec):
     torch's."""
 
     def to_keras(self, tensor):
-        """Return `tensor` transposed, update gates first."""
-        if self.name != "bias":
-            tensor = tensor.t()
-        r, z, n = tensor.chunk(3, -1)
+        """Return `tensor` in Keras's order of axes, update gates first."""
+        r, z, n = super().to_keras(tensor).chunk(3, -1)
         return torch.cat((z, r, n), -1)
 
     def from_keras(self, tensor):
-        """Return `tensor` transposed, reset gates first."""
+        """Return `tensor` in torch's order of axes, reset gates first."""
         z, r, n = tensor.chunk(3, -1)
-        tensor = torch.cat((r, z, n), -1)
-        return tensor if self.name == "bias" else tensor.t()
+        return super().from_keras(torch.cat((r, z, n), -1))
 
 
 class GRUCell(RecurrentCell):
@@ -261,8 +258,8 @@ class GRUCell(RecurrentCell):
     def weight_specs(self):
         """Where the kernel, the recurrent kernel and the bias are kept."""
         return (
-            _GRUWeight("kernel", at="gru.weight_ih_l0"),
-            _GRUWeight("recurrent_kernel", at="gru.weight_hh_l0"),
+            _GRUWeight("kernel", at="gru.weight_ih_l0", keras_axes=(1, 0)),
+            _GRUWeight("recurrent_kernel", at="gru.weight_hh_l0", keras_axes=(1, 0)),
             _GRUWeight("bias", at="gru.bias_l0" if self.reset_after else "gru.bias_ih_l0"),
         )
 

@@ -37,6 +37,15 @@ class SeededDraws:
             self._generators[device] = seeds.generator(self.seed, device)
         return self._generators[device]
 
+    def random_state(self):
+        """Return the states of the generators by device, for a training that is to go on later."""
+        return {str(device): generator.get_state() for device, generator in self._generators.items()}
+
+    def restore_random_state(self, states):
+        """Take what `random_state` returned."""
+        for device, state in states.items():
+            self.generator(torch.device(device)).set_state(state)
+
     def keep(self, like, shape, rate):
         """Return a tensor of `shape`: 0 with probability `rate`, else 1."""
         kept = torch.empty(shape, dtype=like.dtype, device=like.device)
@@ -147,6 +156,9 @@ class Dropout(Layer):
 
     Source: Keras 3 `keras.layers.Dropout`; torch's `F.dropout`.
     """
+
+    stateless = True
+    keeps_shape = True
 
     def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
         super().__init__(**kwargs)
@@ -268,6 +280,9 @@ class GaussianNoise(Layer):
     Source: Keras 3 `keras.layers.GaussianNoise`.
     """
 
+    stateless = True
+    keeps_shape = True
+
     def __init__(self, stddev, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.stddev = fraction(self, "stddev", stddev)
@@ -298,6 +313,9 @@ class GaussianDropout(Layer):
 
     Source: Keras 3 `keras.layers.GaussianDropout`; Srivastava et al. 2014.
     """
+
+    stateless = True
+    keeps_shape = True
 
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(**kwargs)
@@ -342,6 +360,9 @@ class AlphaDropout(Layer):
     (arXiv:1706.02515).
     """
 
+    stateless = True
+    keeps_shape = True
+
     def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.rate = below_one(self, fraction(self, "rate", rate))
@@ -377,6 +398,9 @@ class ActivityRegularization(Layer):
 
     Source: Keras 3 `keras.layers.ActivityRegularization`.
     """
+
+    stateless = True
+    keeps_shape = True
 
     def __init__(self, l1=0.0, l2=0.0, **kwargs):
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)

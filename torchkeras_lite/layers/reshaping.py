@@ -29,6 +29,8 @@ class Flatten(Layer):
     the input's.
     """
 
+    keeps_batch = True
+
     def __init__(self, data_format=None, **kwargs):
         super().__init__(**kwargs)
         self.data_format = config.standardize_data_format(data_format, describe(self))
@@ -59,6 +61,8 @@ class Reshape(Layer):
 
     Source: Keras 3 `keras.layers.Reshape`. Differs from torch: the batch axis is left out, and never changes.
     """
+
+    keeps_batch = True
 
     def __init__(self, target_shape, **kwargs):
         super().__init__(**kwargs)
@@ -134,6 +138,8 @@ class Permute(Layer):
     too.
     """
 
+    keeps_batch = True
+
     def __init__(self, dims, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(dims, (list, tuple)) or sorted(dims) != list(range(1, len(dims) + 1)):
@@ -166,6 +172,8 @@ class RepeatVector(Layer):
 
     Source: Keras 3 `keras.layers.RepeatVector`.
     """
+
+    keeps_batch = True
 
     def __init__(self, n, **kwargs):
         super().__init__(**kwargs)

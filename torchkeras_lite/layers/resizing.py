@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 from torchkeras_lite.base.checks import describe, one_of
 from torchkeras_lite.engine.input_spec import InputSpec
+from torchkeras_lite.imaging import resampling_matrix
 from torchkeras_lite.layers.data_format import SpatialLayer
 from torchkeras_lite.layers.spatial_arguments import pairs, sizes
 
@@ -20,6 +21,8 @@ class ZeroPadding(SpatialLayer):
     Raises:
         ValueError: `padding` of another form, or negative; inputs with another number of axes.
     """
+
+    keeps_batch = True
 
     def __init__(self, padding=1, data_format=None, **kwargs):
         super().__init__(data_format, **kwargs)
@@ -94,6 +97,8 @@ class Cropping(SpatialLayer):
         ValueError: `cropping` of another form, or negative; inputs with another number of axes, or of which
             nothing is left.
     """
+
+    keeps_batch = True
 
     def __init__(self, cropping, data_format=None, **kwargs):
         super().__init__(data_format, **kwargs)
@@ -196,6 +201,8 @@ class UpSampling(SpatialLayer):
             axes.
     """
 
+    keeps_batch = True
+
     def __init__(self, size=2, data_format=None, **kwargs):
         super().__init__(data_format, **kwargs)
         self.size = sizes(self, "size", size, self.rank)
@@ -229,6 +236,7 @@ class UpSampling1D(UpSampling):
     Source: Keras 3 `keras.layers.UpSampling1D`.
     """
 
+    keeps_batch = True
     rank = 1
 
     def __init__(self, size=2, **kwargs):
@@ -273,6 +281,7 @@ class UpSampling2D(UpSampling):
     Keras on JAX.
     """
 
+    keeps_batch = True
     rank = 2
 
     def __init__(self, size=(2, 2), data_format=None, interpolation="nearest", **kwargs):
@@ -297,9 +306,10 @@ class UpSampling2D(UpSampling):
         if self.interpolation in ("bilinear", "bicubic"):
             x = F.interpolate(x, scale_factor=self._factors, mode=self.interpolation, align_corners=False)
         else:
-            radius = int(self.interpolation[-1])
             rows, columns = (
-                lanczos_matrix(length, factor, radius, x)
+                resampling_matrix(length, length * factor, factor, 0.0, self.interpolation, False, x).to(
+                    x.dtype
+                )
                 for length, factor in zip(x.shape[2:], self.size, strict=True)
             )
             x = rows @ x @ columns.T
@@ -320,19 +330,3 @@ class UpSampling3D(UpSampling):
     """
 
     rank = 3
-
-
-def lanczos_matrix(length, factor, radius, like):
-    """Return the matrix (length * factor, length) that enlarges an axis by Lanczos's windowed sinc.
-
-    Args:
-        length: Size of the axis.
-        factor: How many times larger it becomes.
-        radius: Half the width of the window.
-        like: Tensor whose dtype and device the matrix has.
-    """
-    places = (torch.arange(length * factor, device=like.device) + 0.5) / factor - 0.5
-    distances = places[:, None] - torch.arange(length, device=like.device)
-    weights = torch.sinc(distances) * torch.sinc(distances / radius)
-    weights = torch.where(distances.abs() > radius, 0.0, weights)
-    return (weights / weights.sum(1, keepdim=True)).to(like.dtype)

@@ -31,6 +31,7 @@ class SeparableConvolution(PaddedConvolution):
             smaller than the window.
     """
 
+    keeps_batch = True
     weight_arguments = ("depthwise", "pointwise", "bias")
     depthwise_kernel_initializer = _of("depthwise_initializer")
     depthwise_kernel_regularizer = _of("depthwise_regularizer")

@@ -23,11 +23,11 @@ LEAST_POWER = 1e-7
 class STFTSpectrogram(Layer):
     """Short-time Fourier transform of each channel, as a trainable convolution.
 
-    Wraps one or two `torch.nn.Conv1d`, `self.real` and `self.imag`, whose kernels are windowed waves at first.
+    Wraps one or two `torch.nn.Conv1d`, `self.real` and `self.imag`, whose kernels begin as windowed waves.
 
     Args:
         mode: What is given: `"log"` (of the magnitude), `"magnitude"`, `"psd"` (power, doubled where a bin
-            stands for two frequencies), `"real"`, `"imag"`, `"angle"`, or `"stft"`: real beside imaginary parts.
+            stands for two frequencies), `"real"`, `"imag"`, `"angle"`, or `"stft"`: real, then imaginary.
         frame_length: Samples a frame.
         frame_step: Samples from frame to frame, up to `frame_length`; `None`: half of `frame_length`.
         fft_length: Length of the transform, from `frame_length` up; `None`: the next power of two.
@@ -118,7 +118,7 @@ class STFTSpectrogram(Layer):
         """Transform the frames of each channel."""
         if self.data_format == "channels_last":
             inputs = inputs.transpose(1, 2)
-        batch, channels, time = inputs.shape
+        _, channels, time = inputs.shape
         x = inputs.reshape(-1, 1, time)
         if self.padding == "same":
             missing = (-(-time // self._step) - 1) * self._step + self.frame_length - time
@@ -264,7 +264,7 @@ class MelSpectrogram(Layer):
 
         Args:
             num_mel_bins: Number of bands: overlapping triangles of equal width on the mel scale.
-            num_spectrogram_bins: Number of bins, from 0 Hz to half of `sampling_rate`; the first counts nowhere.
+            num_spectrogram_bins: Number of bins, from 0 Hz to half of `sampling_rate`; the first counts 0.
             sampling_rate: Samples a second.
             lower_edge_hertz, upper_edge_hertz: Where the first band begins and the last one ends.
             dtype: Dtype name.

@@ -121,7 +121,10 @@ class TextVectorization(AdaptableLayer):
                 raise ValueError(f"{describe(self)}: {message}")
 
         def unknown(argument, value, known):
-            return f"Unknown value for `{argument}` argument. Allowed values are: {known}, got {argument}={value!r}."
+            return (
+                f"Unknown value for `{argument}` argument. Allowed values are: {known}, got "
+                f"{argument}={value!r}."
+            )
 
         known = tuple(_TRANSLATIONS)
         refuse(
@@ -155,8 +158,8 @@ class TextVectorization(AdaptableLayer):
         )
         refuse(
             output_mode == "one_hot",
-            "`output_mode='one_hot'` would give each word a row of its own. Pass 'multi_hot' for a row a text, "
-            "or 'int' and an Embedding.",
+            "`output_mode='one_hot'` would give each word a row of its own. Pass 'multi_hot' for a row a "
+            "text, or 'int' and an Embedding.",
         )
 
     def get_config(self):
@@ -261,9 +264,9 @@ class TextVectorization(AdaptableLayer):
             shape = shape[:-1]
         if self.split is not None and len(shape) > 1 and shape == inputs.shape:
             raise ValueError(
-                f"{describe(self)}: When using `TextVectorization` to tokenize strings, the input rank must be "
-                f"1 or the last shape dimension must be 1, got inputs of shape {inputs.shape}. Pass one text a "
-                "row."
+                f"{describe(self)}: When using `TextVectorization` to tokenize strings, the input rank must "
+                f"be 1 or the last shape dimension must be 1, got inputs of shape {inputs.shape}. Pass one "
+                "text a row."
             )
         texts = self._standardized(inputs)
         if self.split is None:

@@ -45,8 +45,8 @@ def read_terms(owner, vocabulary, encoding="utf-8"):
     terms = vocabulary.tolist() if isinstance(vocabulary, np.ndarray) else list(vocabulary)
     if not terms:
         raise ValueError(
-            f"{describe(owner)}: Cannot set an empty vocabulary, got vocabulary={vocabulary!r}. Pass at least "
-            "one term, or call `adapt`."
+            f"{describe(owner)}: Cannot set an empty vocabulary, got vocabulary={vocabulary!r}. Pass at "
+            "least one term, or call `adapt`."
         )
     return terms
 
@@ -86,10 +86,11 @@ def check_terms(owner, terms, special, mask_token, oov_token):
     for kind, argument, token in (("mask", "mask_token", mask_token), ("OOV", "oov_token", oov_token)):
         if token is not None and token in terms:
             raise ValueError(
-                f"{describe(owner)}: Found reserved {kind} token at unexpected location in `vocabulary`. Note "
-                "that passed `vocabulary` does not need to include the OOV and mask tokens. Either remove all "
-                "mask and OOV tokens, or include them only at the start of the vocabulary in precisely this "
-                f"order: {special}. Got {argument}={token!r} at vocabulary index {terms.index(token)}."
+                f"{describe(owner)}: Found reserved {kind} token at unexpected location in `vocabulary`. "
+                "Note that passed `vocabulary` does not need to include the OOV and mask tokens. Either "
+                "remove all mask and OOV tokens, or include them only at the start of the vocabulary in "
+                f"precisely this order: {special}. Got {argument}={token!r} at vocabulary index "
+                f"{terms.index(token)}."
             )
 
 

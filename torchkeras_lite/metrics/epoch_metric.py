@@ -243,8 +243,8 @@ def _labels(name, y_true):
         rounded = np.round(y_true)
         if not np.array_equal(rounded, y_true):
             raise ValueError(
-                f"{name} compares labels, and the targets are no whole numbers. Pass class numbers or one-hot "
-                "rows, or take a metric of values such as r2_score."
+                f"{name} compares labels, and the targets are no whole numbers. Pass class numbers or "
+                "one-hot rows, or take a metric of values such as r2_score."
             )
         y_true = rounded
     return y_true.astype(int)

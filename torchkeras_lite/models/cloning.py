@@ -21,7 +21,8 @@ def clone_model(
     Args:
         model: The model. One with a `call` of its own is made anew from its config.
         input_tensors: Symbolic inputs in the form of the model's, to be used instead of new ones.
-        clone_function: Called as `clone_function(layer)` for every layer but inputs, returns the layer to use;
+        clone_function: Called as `clone_function(layer)` for every layer but inputs, returns the layer to
+        use;
             by default the layer is made anew from its config.
         call_function: Called as `call_function(layer, *args, **kwargs)` instead of the layer, in models from
             symbolic tensors.
@@ -39,7 +40,8 @@ def clone_model(
     is_sequential = isinstance(model, Sequential)
     if is_sequential and call_function is not None:
         raise ValueError(
-            "`call_function` argument is not supported with Sequential models, whose layers are listed rather "
+            "`call_function` argument is not supported with Sequential models, whose layers are "
+            "listed rather "
             f"than called. Received model {describe(model)} with call_function={call_function}. Make a "
             "functional model."
         )
@@ -103,7 +105,9 @@ class _Cloner:
             )
         if self.clone_function is not None:
             return self.clone_function(layer)
-        return type(layer).from_config(layer.get_config()) if isinstance(layer, Layer) else copy.deepcopy(layer)
+        return (
+            type(layer).from_config(layer.get_config()) if isinstance(layer, Layer) else copy.deepcopy(layer)
+        )
 
     def call(self, layer, args, kwargs):
         """Call a cloned layer."""

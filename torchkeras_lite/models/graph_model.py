@@ -208,7 +208,7 @@ def run(model, inputs):
 
 def _fit(model, index, tensor, spec):
     """Give an input the dtype of its `Input`; add or drop a last axis of size 1, as Keras does."""
-    if tensor is None:
+    if not isinstance(tensor, (torch.Tensor, np.ndarray)):
         return tensor
     dtype, fixed = model._input_dtypes[index], getattr(spec.call.target, "fixes_dtype", True)
     is_text = isinstance(tensor, np.ndarray)

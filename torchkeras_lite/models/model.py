@@ -15,6 +15,7 @@ from torchkeras_lite.models import graph_model
 from torchkeras_lite.models.graph_config import graph_config, tensors_from_config
 from torchkeras_lite.saving.model_files import save_model
 from torchkeras_lite.saving.model_json import model_to_json
+from torchkeras_lite.saving.torch_weights import export_torch_weights, load_torch_weights
 from torchkeras_lite.saving.weight_files import load_weights, save_weights
 from torchkeras_lite.training.trainer import Trainer
 from torchkeras_lite.utils.summary import print_summary
@@ -261,6 +262,38 @@ class Model(Trainer, Layer):
         """Read the weights from a file, all or none; see `saving.load_weights`."""
         load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
+    def load_torch_weights(self, source, mapping=None):
+        """Read the weights of another PyTorch model, in torch's layouts.
+
+        Tensors are matched by `mapping` first, then by names (those of `state_dict()`, with or without the
+        torch module inside a layer, or with Keras's name: `dense.linear.weight`, `dense.weight` and
+        `dense.kernel` are one), then, for what no name decides, module by module in their order, where the
+        shapes agree. Matrices that are the other way round are transposed; the two biases of recurrent modules
+        are put together. What matched, and what was left on either side, is printed and returned.
+
+        Args:
+            source: A `state_dict`, a torch module, or a path of a `.pt`, `.pth` or `.safetensors` file.
+            mapping: Dict of foreign names, of tensors or of modules, to names here (`None`: leave out); or a
+                function of a foreign name. Only what is to be matched otherwise needs an entry.
+
+        Raises:
+            ValueError: nothing fits, several ways to match what has no names, a damaged file, names in
+                `mapping` that are not there. Nothing is changed then.
+        """
+        return load_torch_weights(self, source, mapping)
+
+    def export_torch_weights(self, target, mapping=None):
+        """Put the weights into another PyTorch model: the reverse of `load_torch_weights`.
+
+        Args:
+            target: A torch module, which gets the values; or its `state_dict` or the path of its checkpoint.
+            mapping: As in `load_torch_weights`.
+
+        Returns:
+            A `state_dict` with the names of `target` and the values of this model.
+        """
+        return export_torch_weights(self, target, mapping)
+
     def to_json(self, **kwargs):
         """Return layers and training configuration as JSON, for `models.model_from_json`.
 
@@ -312,7 +345,7 @@ class Model(Trainer, Layer):
 
 
 def takes_tensors(cls):
-    """Whether models of class `cls` are made from symbolic inputs and outputs, so that their config is a graph.
+    """Whether models of class `cls` are made from symbolic inputs and outputs: their config is a graph.
 
     A subclass with a constructor of its own is made from that constructor's arguments.
     """

@@ -212,7 +212,8 @@ class Sequential(Model):
         """Return the model that `get_config` described, built if it was."""
         if "name" not in config or "layers" not in config:
             raise ValueError(
-                "A Sequential model configuration must be a dictionary containing the 'name' and 'layers' keys, "
+                "A Sequential model configuration must be a dictionary containing the 'name' and "
+                "'layers' keys, "
                 f"got the keys {list(config)}."
             )
         for layer in config["layers"]:

@@ -8,7 +8,13 @@ from torchkeras_lite.engine.operation import operation
 from torchkeras_lite.ops.inputs import as_tensor, as_tensors
 
 
-def _slices(start_indices, sizes):
+def _slices(owner, ndim, start_indices, sizes):
+    for name, given in (("start_indices", start_indices), ("shape", sizes)):
+        if len(given) != ndim:
+            raise ValueError(
+                f"{owner}: The number of dimensions in `inputs` must match the number of dimensions in "
+                f"`{name}`. Received: {ndim} and {name}={given}. Pass one number for each axis."
+            )
     if isinstance(start_indices, torch.Tensor):
         start_indices = start_indices.tolist()
     ends = [
@@ -27,9 +33,13 @@ def slice(inputs, start_indices, shape):
         start_indices: Where the part begins, an integer for each axis.
         shape: Shape of the part; -1 is all that is left.
 
+    Raises:
+        ValueError: not one number for each axis.
+
     Source: Keras 3 `keras.ops.slice`.
     """
-    return as_tensor(inputs)[_slices(start_indices, shape)]
+    inputs = as_tensor(inputs)
+    return inputs[_slices("slice", inputs.ndim, start_indices, shape)]
 
 
 @operation(tensors=3)
@@ -45,5 +55,5 @@ def slice_update(inputs, start_indices, updates):
     """
     inputs, updates = as_tensors([inputs, updates])
     outputs = inputs.clone()
-    outputs[_slices(start_indices, updates.shape)] = updates.to(inputs.dtype)
+    outputs[_slices("slice_update", inputs.ndim, start_indices, updates.shape)] = updates.to(inputs.dtype)
     return outputs

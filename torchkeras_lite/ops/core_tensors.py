@@ -189,6 +189,8 @@ def unstack(x, num=None, axis=0):
     Source: Keras 3 `keras.ops.unstack`; torch's `Tensor.unbind`.
     """
     x = as_tensor(x)
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"unstack: axis {axis} is out of bounds for a tensor of shape {tuple(x.shape)}.")
     if num is not None and not x.is_meta and x.shape[axis] != num:
         raise ValueError(
             f"unstack: expected axis {axis} of size num={num}, got an input of shape {tuple(x.shape)}."

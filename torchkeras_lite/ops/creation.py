@@ -206,4 +206,6 @@ def vander(x, N=None, increasing=False):
     """
     x = as_tensor(x)
     x = x.to(torch.int32) if x.dtype is torch.bool else x
-    return torch.vander(x, N, increasing).to(x.dtype)
+    powers = torch.arange(x.shape[0] if N is None else N, device=x.device)
+    powers = powers.to(x.dtype) if increasing else powers.flip(0).to(x.dtype)
+    return torch.pow(x.unsqueeze(-1), powers)

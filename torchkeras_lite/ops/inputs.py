@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import torch
 
-from torchkeras_lite.base import config
+from torchkeras_lite.base import config, nested
 from torchkeras_lite.base.device import default_device
 from torchkeras_lite.base.dtypes import torch_dtype
 from torchkeras_lite.engine.weights import Weight
@@ -31,12 +31,10 @@ def as_tensor(x, dtype=None):
     if isinstance(x, _NUMBERS) and not isinstance(x, np.generic):
         return torch.tensor(x, dtype=dtype or _number_dtype(x), device=default_device())
     if isinstance(x, (np.ndarray, np.generic)):
-        if x.dtype.name == "bfloat16":  # of the package ml_dtypes, which torch does not know
-            return torch.as_tensor(x.view(np.int16), device=default_device()).view(torch.bfloat16)
-        x = np.ascontiguousarray(x) if isinstance(x, np.ndarray) and _has_negative_stride(x) else x
-        if x.dtype.name == "bfloat16":  # of the package ml_dtypes
-            x = torch.as_tensor(x.view(np.int16)).view(torch.bfloat16)
-        return torch.as_tensor(x, dtype=dtype, device=default_device())
+        try:
+            return torch.as_tensor(x, dtype=dtype, device=default_device())
+        except (TypeError, ValueError):
+            return _from_unusual_array(x).to(default_device(), dtype)
     if isinstance(x, (list, tuple)):
         return _from_list(x, dtype)
     if hasattr(x, "__torch_function__"):  # a proxy of torch.fx
@@ -69,8 +67,21 @@ def promoted(x1, x2):
     x1, x2 = tensor_pair(x1, x2)
     if x1.dtype is x2.dtype:
         return x1, x2
-    common = torch.result_type(x1, x2)
+    common = _result_type(x1, x2)
     return x1.to(common), x2.to(common)
+
+
+def _result_type(x1, x2):
+    """Do what `torch.result_type` does, which torch cannot compile."""
+    if (x1.ndim == 0) is not (x2.ndim == 0):
+        strong, weak = (x2, x1) if x1.ndim == 0 else (x1, x2)
+        if _category(weak.dtype) <= _category(strong.dtype):
+            return strong.dtype
+    return torch.promote_types(x1.dtype, x2.dtype)
+
+
+def _category(dtype):
+    return 0 if dtype is torch.bool else 1 + dtype.is_floating_point + 2 * dtype.is_complex
 
 
 def as_tensors(values):
@@ -121,24 +132,34 @@ def _number_dtype(x):
     return torch_dtype(config.floatx()) if isinstance(x, float) else torch.complex64
 
 
-def _has_negative_stride(array):
-    return any(stride < 0 for stride in array.strides)
+def _from_unusual_array(array):
+    """Return an array with negative strides, or of the bfloat16 that the package ml_dtypes adds to NumPy."""
+    array = np.ascontiguousarray(array)
+    if array.dtype.name == "bfloat16":
+        return torch.as_tensor(array.view(np.int16)).view(torch.bfloat16)
+    return torch.as_tensor(array)
 
 
 def _from_list(x, dtype):
     if _holds_tensor(x):
         return torch.stack([as_tensor(part, dtype) for part in x])
-    array = np.asarray(x)
-    if array.dtype == object:
+    if _holds_array(x):
+        return as_tensor(np.asarray(x), dtype)
+    try:
+        tensor = torch.tensor(x, dtype=dtype, device=default_device())
+    except (TypeError, ValueError) as error:
         raise ValueError(
             f"Expected a tensor, an array, a number or nested lists of numbers of one form, got {x!r}."
-        )
-    if dtype is None and not _holds_array(x):
-        if array.dtype.kind == "f":
-            dtype = torch_dtype(config.floatx())
-        elif array.dtype == np.int64 and (not array.size or np.abs(array).max() < 2**31):
-            dtype = torch.int32
-    return torch.as_tensor(array, dtype=dtype, device=default_device())
+        ) from error
+    if dtype is None and tensor.is_floating_point():
+        return tensor.to(torch_dtype(config.floatx()))
+    if (
+        dtype is None
+        and tensor.dtype is torch.int64
+        and all(-(2**31) <= n < 2**31 for n in nested.flatten(x))
+    ):
+        return tensor.to(torch.int32)
+    return tensor
 
 
 def _holds_tensor(x):

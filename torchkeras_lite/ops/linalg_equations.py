@@ -58,7 +58,8 @@ def pinv(x, rcond=None):
 def _system(owner, a, b):
     a, b = to_common([to_float(x) for x in as_tensors([a, b])])
     a = as_matrices(owner, a)
-    if b.ndim not in (a.ndim, a.ndim - 1):
+    rows = b.shape[-2:-1] if b.ndim == a.ndim else b.shape[-1:]
+    if b.ndim not in (a.ndim, a.ndim - 1) or rows != a.shape[-1:]:
         raise ValueError(
             f"{owner}: expected `b` of shape (..., n) or (..., n, k) for `a` of shape (..., n, n), got "
             f"a.shape={tuple(a.shape)} and b.shape={tuple(b.shape)}."

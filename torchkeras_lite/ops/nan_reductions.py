@@ -36,8 +36,11 @@ def nanmean(x, axis=None, keepdims=False):
 def nanvar(x, axis=None, keepdims=False):
     """Return the variance of what is not NaN. See `sum` for the arguments."""
     x = to_float(x)
-    deviations = x - reduced(torch.nanmean, x, axis, True)
-    return reduced(torch.nanmean, torch.square(deviations), axis, keepdims)
+    is_nan = torch.isnan(x)
+    # NaN goes before it is squared, for its gradient would be NaN
+    deviations = torch.where(is_nan, torch.zeros_like(x), x - reduced(torch.nanmean, x, axis, True))
+    squares = reduced(torch.sum, torch.square(deviations), axis, keepdims)
+    return squares / reduced(torch.sum, ~is_nan, axis, keepdims)
 
 
 @operation

@@ -1,5 +1,7 @@
 """Activations as operations. Integers become `floatx()` where a value between them is meant."""
 
+import warnings
+
 import torch
 import torch.nn.functional as F
 
@@ -226,11 +228,29 @@ def softmax(x, axis=-1):
 
     Args:
         x: Scores.
-        axis: An axis, several as a tuple, or `None` for all of them together.
+        axis: An axis, several as a tuple, or `None` for all of them together. One of size 1 gives a warning.
+
+    Raises:
+        ValueError: an axis that `x` does not have.
 
     Source: Keras 3 `keras.ops.softmax`.
     """
-    return activations.softmax(to_float(x), axis)
+    x = to_float(x)
+    if isinstance(axis, int) and _axis_size("softmax", x, axis) == 1:
+        warnings.warn(
+            f"You are using a softmax over axis {axis} of a tensor of shape {tuple(x.shape)}. This axis has "
+            "size 1. The softmax operation will always return the value 1, which is likely not what you "
+            "intended. Did you mean to use a sigmoid instead?",
+            stacklevel=3,
+        )
+    return activations.softmax(x, axis)
+
+
+def _axis_size(owner, x, axis):
+    """Return the size of an axis, which torch on the meta device does not check."""
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"{owner}: axis {axis} is out of bounds for a tensor of shape {tuple(x.shape)}.")
+    return x.shape[axis]
 
 
 @operation
@@ -243,7 +263,10 @@ def log_softmax(x, axis=-1):
 
     Source: Keras 3 `keras.ops.log_softmax`.
     """
-    return activations.log_softmax(to_float(x), axis)
+    x = to_float(x)
+    if isinstance(axis, int):
+        _axis_size("log_softmax", x, axis)
+    return activations.log_softmax(x, axis)
 
 
 @operation

@@ -100,7 +100,7 @@ def _convolve_depthwise(windows, x, kernel, strides, dilation_rate):
     channels = kernel.shape[-2]
     if channels != x.shape[1]:
         raise ValueError(
-            f"{windows.owner}: axis -2 of the kernel must be the {x.shape[1]} input channels, got a "
+            f"{windows.owner}: input channels must match the kernel's axis -2, got {x.shape[1]} and a "
             f"kernel of shape {tuple(kernel.shape)}."
         )
     weight = kernel.flatten(-2).movedim(-1, 0).unsqueeze(1)  # (channels * multiplier, 1, ...)

@@ -9,15 +9,15 @@ from torchkeras_lite.engine.operation import operation
 from torchkeras_lite.ops.inputs import Tensor, as_tensors, promoted, tensor_pair, to_common, to_float
 
 
-def _in_integers(product, *tensors):
+def _in_integers(product, *tensors, widen=False):
     """Compute a product of integers or booleans, some of which torch has no kernel for.
 
-    Booleans are summed as integers, products of int8 with int8 have 32 bits, and a GPU multiplies integers as
-    floats of 64 bits, exact up to 2**53.
+    Booleans are summed as integers, and a GPU multiplies integers as floats of 64 bits, exact up to 2**53.
+    With `widen`, products of int8 with int8 have 32 bits, as in Keras.
     """
     dtypes = {x.dtype for x in tensors}
     common = functools.reduce(torch.promote_types, dtypes)
-    wide = torch.int32 if common is torch.bool or dtypes == {torch.int8} else common
+    wide = torch.int32 if common is torch.bool or (widen and dtypes == {torch.int8}) else common
     result = torch.bool if common is torch.bool else wide
     wide = torch.float64 if tensors[0].device.type not in ("cpu", "meta") else wide
     return product(*(x.to(wide) for x in tensors)).to(result)
@@ -27,11 +27,11 @@ def _is_inexact(x):
     return x.is_floating_point() or x.is_complex()
 
 
-def _product(compute, x1, x2):
+def _product(compute, x1, x2, widen=False):
     x1, x2 = tensor_pair(x1, x2)
     if _is_inexact(x1) or _is_inexact(x2):
         return compute(*promoted(x1, x2))
-    return _in_integers(compute, x1, x2)
+    return _in_integers(compute, x1, x2, widen=widen)
 
 
 @operation(tensors=2)
@@ -39,7 +39,7 @@ def matmul(x1, x2):
     """Return the matrix product over the last two axes; other axes broadcast."""
     if type(x1) is Tensor and type(x2) is Tensor and x1.dtype is x2.dtype and x1.dtype.is_floating_point:
         return torch.matmul(x1, x2)
-    return _product(torch.matmul, x1, x2)
+    return _product(torch.matmul, x1, x2, widen=True)
 
 
 @operation(tensors=2)
@@ -102,7 +102,7 @@ def einsum(subscripts, *operands, **kwargs):
     if any(map(_is_inexact, tensors)):
         tensors = tensors if all(x.dtype is dtype for x in tensors) else to_common(tensors)
         return torch.einsum(subscripts, *tensors)
-    return _in_integers(functools.partial(torch.einsum, subscripts), *tensors)
+    return _in_integers(functools.partial(torch.einsum, subscripts), *tensors, widen=True)
 
 
 @operation(tensors=2)

@@ -30,7 +30,7 @@ def rearrange(tensor, pattern, **axes_lengths):
     if len(sides) != 2:
         raise ValueError(f"rearrange: expected a pattern with one '->', got {pattern!r}.")
     left, right = (_parse(side, pattern) for side in sides)
-    rest = [f"...{i}" for i in range(tensor.ndim - len(left) + 1)] if ["..."] in left else []
+    rest = [f"...{i}" for i in range(tensor.ndim - len(left) + 1)] if "..." in left else []
     left, right = _without_ellipsis(left, rest), _without_ellipsis(right, rest)
     if len(left) != tensor.ndim:
         raise ValueError(
@@ -49,11 +49,11 @@ def rearrange(tensor, pattern, **axes_lengths):
         raise ValueError(f"rearrange: the sizes {sorted(unknown)} are of no axis in {pattern!r}.")
     split = tensor.reshape([sizes[name] for name in before])
     moved = split.permute([before.index(name) for name in after])
-    return moved.reshape([math.prod(sizes[name] for name in group) for group in right])
+    return moved.reshape([math.prod([sizes[name] for name in group]) for group in right])
 
 
 def _parse(side, pattern):
-    """Return one side of a pattern as a list of groups of names."""
+    """Return one side of a pattern as a list of groups of names, and `"..."` where that is in no group."""
     groups, open_group = [], None
     for token in _TOKENS.findall(side):
         if token == "(" and open_group is None:
@@ -63,11 +63,10 @@ def _parse(side, pattern):
             open_group = None
         elif token == "1":
             groups += [[]] if open_group is None else []
+        elif open_group is not None and (token == "..." or token.isidentifier()):
+            open_group.append(token)
         elif token == "..." or token.isidentifier():
-            if open_group is None:
-                groups.append([token])
-            else:
-                open_group.append(token)
+            groups.append(token if token == "..." else [token])
         else:
             raise ValueError(f"rearrange: cannot read {token!r} in the pattern {pattern!r}.")
     if open_group is not None:
@@ -78,7 +77,7 @@ def _parse(side, pattern):
 def _without_ellipsis(groups, rest):
     replaced = []
     for group in groups:
-        if group == ["..."]:
+        if group == "...":
             replaced += [[name] for name in rest]
         else:
             replaced.append([n for name in group for n in (rest if name == "..." else [name])])
@@ -90,7 +89,7 @@ def _sizes(groups, shape, given, pattern):
     sizes = {}
     for group, size in zip(groups, shape, strict=True):
         open_names = [name for name in group if name not in given]
-        known = math.prod(given[name] for name in group if name in given)
+        known = math.prod([given[name] for name in group if name in given])
         if len(open_names) > 1:
             raise ValueError(
                 f"rearrange: the sizes of {open_names} in {pattern!r} are unknown. Pass all but one, for "

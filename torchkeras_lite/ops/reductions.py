@@ -35,9 +35,9 @@ def checked_axis(x, axis):
     Raises:
         ValueError: `x` has no such axis.
     """
-    if not -x.ndim <= axis < x.ndim:
+    if not -(x.ndim or 1) <= axis < (x.ndim or 1):
         raise ValueError(f"axis {axis} is out of bounds for a tensor of shape {tuple(x.shape)}.")
-    return axis % x.ndim
+    return axis % (x.ndim or 1)
 
 
 def _is_list(axis):
@@ -64,6 +64,8 @@ def sum(x, axis=None, keepdims=False):
         keepdims: Whether reduced axes stay, with size 1.
     """
     x = x if isinstance(x, Tensor) else as_tensor(x)
+    if type(axis) is int:
+        return torch.sum(x, axis, keepdims, dtype=SUMMED.get(x.dtype))
     return reduced(torch.sum, x, axis, keepdims, dtype=SUMMED.get(x.dtype))
 
 
@@ -155,8 +157,9 @@ def _extreme(name, reduce, combine, x, axis, keepdims, initial):
     if x.numel() == 0 and any_empty(x, axis):
         if initial is None:
             raise ValueError(
-                f"{name}: expected values, got a tensor of shape {tuple(x.shape)} to reduce over axis={axis}: "
-                f"cannot compute the {name} of an empty tensor. Pass `initial=`, the result for no values."
+                f"{name}: expected values, got a tensor of shape {tuple(x.shape)} to reduce over "
+                f"axis={axis}: cannot compute the {name} of an empty tensor. "
+                "Pass `initial=`, the result for no values."
             )
         kept = [1 if d in all_axes(x, axis) else size for d, size in enumerate(x.shape)]
         result = x.new_full(kept, initial)

@@ -13,16 +13,15 @@ from torchkeras_lite.ops.reductions import checked_axis
 def sort(x, axis=-1):
     """Return the values in ascending order along `axis`; `None` sorts the flattened tensor."""
     x = as_tensor(x)
-    return torch.sort(
-        x.reshape(-1) if axis is None else x, dim=-1 if axis is None else axis, stable=True
-    ).values
+    flat, dim = (x.reshape(-1), -1) if axis is None else (x, checked_axis(x, axis))
+    return torch.sort(flat, dim=dim, stable=True).values
 
 
 @operation
 def argsort(x, axis=-1):
     """Return the places of the values in ascending order, as `int32`; equal values keep their order."""
     x = as_tensor(x)
-    flat, dim = (x.reshape(-1), -1) if axis is None else (x, axis)
+    flat, dim = (x.reshape(-1), -1) if axis is None else (x, checked_axis(x, axis))
     return torch.argsort(flat, dim=dim, stable=True).to(torch.int32)
 
 
@@ -36,7 +35,7 @@ def argpartition(x, kth, axis=-1):
         axis: Axis; `None`: the flattened tensor.
     """
     x = as_tensor(x)
-    flat, dim = (x.reshape(-1), -1) if axis is None else (x, axis)
+    flat, dim = (x.reshape(-1), -1) if axis is None else (x, checked_axis(x, axis))
     size = flat.shape[dim]
     if not -size <= kth < size:
         raise ValueError(f"argpartition: `kth` must be a place among {size} values, got kth={kth}.")
@@ -117,7 +116,7 @@ def digitize(x, bins):
 
 @operation
 def histogram(x, bins=10, range=None):
-    """Return how many values lie in each bin, and the edges of the bins.
+    """Return how many values lie in each bin (as floats), and the edges of the bins.
 
     Args:
         x: Tensor of any shape.
@@ -127,8 +126,7 @@ def histogram(x, bins=10, range=None):
     Raises:
         ValueError: `bins` is no positive integer; `range` is not a pair in ascending order.
     """
-    x = as_tensor(x)
-    x = x if x.is_floating_point() else x.to(torch.float32)
+    x = to_float(x).detach()
     if isinstance(bins, (Tensor, list, tuple)) or hasattr(bins, "shape"):
         edges = as_tensor(bins).to(x.device, x.dtype)
     else:
@@ -136,7 +134,7 @@ def histogram(x, bins=10, range=None):
     flat = x.reshape(-1)
     inside = flat[(flat >= edges[0]) & (flat <= edges[-1])]
     places = torch.bucketize(inside, edges[1:-1].contiguous(), right=True)
-    return torch.bincount(places, minlength=edges.numel() - 1).to(torch.int32), edges
+    return torch.bincount(places, minlength=edges.numel() - 1).to(x.dtype), edges
 
 
 def _edges(x, bins, limits):

@@ -102,8 +102,8 @@ class Optimizer(OptimizerState):
         ]
         self._overwritten = [
             position
-            for position, variable in enumerate(self._trainable_variables)
-            if getattr(variable, "overwrite_with_gradient", False)
+            for position, pair in enumerate(zip(self._trainable_variables, self._leaves, strict=True))
+            if any(getattr(one, "overwrite_with_gradient", False) for one in pair)
         ]
         if self.use_ema:
             self._averages = leaves_of(self._model_variables_moving_average)

@@ -55,15 +55,6 @@ class TorchOptimizer(Optimizer):
             return self._early_rate
         return float(self.torch_optimizer.param_groups[0]["lr"])
 
-    def _read_rate(self, value):
-        if callable(value):
-            raise TypeError(
-                f"{self.name}: an optimizer of torch takes no Keras schedule as its learning rate. Pass a "
-                "scheduler of torch as `compile(lr_scheduler=...)`."
-            )
-        super()._read_rate(value)
-        return float(value)  # torch's rates are not rounded to float32
-
     @_rate.setter
     def _rate(self, value):
         if self.torch_optimizer is None:
@@ -75,6 +66,15 @@ class TorchOptimizer(Optimizer):
             return
         for group in groups:
             _set_rate(group, value * float(group["lr"]) / first if first else value)
+
+    def _read_rate(self, value):
+        if callable(value):
+            raise TypeError(
+                f"{self.name}: an optimizer of torch takes no Keras schedule as its learning rate. Pass a "
+                "scheduler of torch as `compile(lr_scheduler=...)`."
+            )
+        super()._read_rate(value)
+        return float(value)  # torch's rates are not rounded to float32
 
     # Weights
 
@@ -129,8 +129,8 @@ class TorchOptimizer(Optimizer):
     def _advance(self, closure=None):
         if self.needs_closure and closure is None:
             raise RuntimeError(
-                f"{type(self.torch_optimizer).__name__} evaluates the loss several times a step, so gradients "
-                "alone are not enough. Train with `fit` or `train_on_batch`, or call "
+                f"{type(self.torch_optimizer).__name__} evaluates the loss several times a step, so "
+                "gradients alone are not enough. Train with `fit` or `train_on_batch`, or call "
                 "`optimizer.update_with(closure)` in a loop of your own."
             )
         self.torch_optimizer.step() if closure is None else self.torch_optimizer.step(closure)
@@ -197,8 +197,8 @@ class TorchOptimizer(Optimizer):
         """
         if "torch_state" not in store:
             raise ValueError(
-                f"{self.name}: the file holds the state of an optimizer that is not torch's. Compile with the "
-                "optimizer that was saved."
+                f"{self.name}: the file holds the state of an optimizer that is not torch's. Compile with "
+                "the optimizer that was saved."
             )
         self.load_state_dict(read_bytes(store["torch_state"]))
 

@@ -57,7 +57,7 @@ class TorchScheduler:
         self.given = given
         self.optimizer = optimizer
         self.scheduler = given if is_scheduler(given) else None
-        self._stand_in = None
+        self._stand_in = self._loaded = None
         self._seen = 0
         optimizer.rate_scheduler = self
         optimizer._batches = None  # prepared anew, with this scheduler
@@ -68,13 +68,21 @@ class TorchScheduler:
             torch_optimizer = getattr(self.optimizer, "torch_optimizer", None)
             if torch_optimizer is None:
                 torch_optimizer = self._stand_in = _StandIn(self.optimizer)
+            groups = torch_optimizer.param_groups
+            loaded = [dict(group) for group in groups]
             self.scheduler = self.given(torch_optimizer)
             if not is_scheduler(self.scheduler):
                 raise TypeError(
-                    f"lr_scheduler: {self.given!r} made {self.scheduler!r}, which is no scheduler. Return one "
-                    "of `torch.optim.lr_scheduler`."
+                    f"lr_scheduler: {self.given!r} made {self.scheduler!r}, which is no scheduler. Return "
+                    "one of `torch.optim.lr_scheduler`."
                 )
-            self._take_over()
+            if self._loaded is None:
+                self._take_over()
+            else:  # a new scheduler sets the rates of a beginning
+                for group, values in zip(groups, loaded, strict=True):
+                    group.update(values)
+                self.load_state_dict(self._loaded)
+                self._loaded = None
         if self.interval is None:
             self.interval = "step" if _steps_often(self.scheduler) else "epoch"
 
@@ -124,29 +132,37 @@ class TorchScheduler:
         Raises:
             RuntimeError: training has not begun, so there is none.
         """
-        self._require_started("state_dict")
-        return {"scheduler": self.scheduler.state_dict(), "updates": self._seen}
-
-    def load_state_dict(self, state_dict):
-        """Take the state that `state_dict` returned."""
-        self._require_started("load_state_dict")
-        self.scheduler.load_state_dict(state_dict["scheduler"])
-        self._seen = state_dict["updates"]
-
-    def _require_started(self, method):
         if self.scheduler is None:
             raise RuntimeError(
-                f"lr_scheduler: {method}() needs the scheduler, which is made when the optimizer has its "
-                "weights. Call `optimizer.build(model.trainable_weights)` and `start()` first."
+                "lr_scheduler: state_dict() needs the scheduler, which is made when training begins. Train "
+                "first, or build the optimizer and call `start()`."
             )
+        state = {"scheduler": self.scheduler.state_dict(), "updates": self._seen}
+        if self._stand_in is not None:
+            (group,) = self._stand_in.param_groups
+            state["group"] = {key: value for key, value in group.items() if key != "params"}
+        return state
+
+    def load_state_dict(self, state_dict):
+        """Take the state that `state_dict` returned, now or when training begins."""
+        if self.scheduler is None:
+            self._loaded = state_dict
+            return
+        self.scheduler.load_state_dict(state_dict["scheduler"])
+        self._seen = state_dict["updates"]
+        if self._stand_in is not None:
+            self._stand_in.param_groups[0].update(state_dict.get("group", {}))
+            self._take_over()
 
     def save_own_variables(self, store):
-        """Write the state into `store`, a mapping, as the bytes of a `torch.save` file."""
-        store["torch_state"] = bytes_array(self.state_dict())
+        """Write the state, where there is one, into `store`, a mapping, as bytes of a `torch.save` file."""
+        if self.scheduler is not None:
+            store["torch_state"] = bytes_array(self.state_dict())
 
     def load_own_variables(self, store):
         """Read what `save_own_variables` wrote. Never runs code that the file holds."""
-        self.load_state_dict(read_bytes(store["torch_state"]))
+        if "torch_state" in store:
+            self.load_state_dict(read_bytes(store["torch_state"]))
 
     def get_config(self):
         """Return class, options, interval and what is monitored.
@@ -180,8 +196,8 @@ class TorchScheduler:
         if not (isinstance(found, type) and issubclass(found, lr_scheduler.LRScheduler)):
             known = [name for name, value in vars(lr_scheduler).items() if isinstance(value, type)]
             raise ValueError(
-                f"lr_scheduler: unknown class {config['class']!r}{suggestion(config['class'], known)} Pass one "
-                "of `torch.optim.lr_scheduler`."
+                f"lr_scheduler: unknown class {config['class']!r}{suggestion(config['class'], known)} Pass "
+                "one of `torch.optim.lr_scheduler`."
             )
         return {
             "scheduler": functools.partial(found, **config["options"]),

@@ -49,6 +49,14 @@ class SeedGenerator:
         self._numbers = (first, count + 1) if ordered else (_scatter(first), _scatter(count))
         return seed
 
+    def random_state(self):
+        """Return the two numbers of the state, for a training that is to go on later."""
+        return list(self._numbers)
+
+    def restore_random_state(self, numbers):
+        """Take what `random_state` returned."""
+        self._numbers = tuple(numbers)
+
     @property
     def state(self):
         """The initial seed and the number of seeds given, with a variable's methods."""

@@ -14,11 +14,13 @@ from torchkeras_lite.base.registry import (
     register_keras_serializable,
 )
 from torchkeras_lite.base.serialization import deserialize_keras_object, serialize_keras_object
+from torchkeras_lite.saving.file_editor import KerasFileEditor
 from torchkeras_lite.saving.model_files import load_model, save_model
 from torchkeras_lite.saving.weight_files import load_weights, save_weights
 
 __all__ = [
     "CustomObjectScope",
+    "KerasFileEditor",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",

@@ -201,7 +201,7 @@ class FolderReader:
         path = os.path.join(self.place, WEIGHTS)
         if not os.path.isfile(path):
             raise ValueError(f"{self.name}: the folder has no '{WEIGHTS}'; it has {self.names()}.")
-        return open(path, "rb"), os.path.getsize(path)  # noqa: SIM115 - closed by the caller
+        return open(path, "rb"), os.path.getsize(path)
 
     @contextlib.contextmanager
     def assets(self):

@@ -1,11 +1,21 @@
 """What a config from a file may hold, checked from end to end before anything is made of it."""
 
+import json
+
 from torchkeras_lite.base import registry, serialization
 from torchkeras_lite.base.safe_mode import in_safe_mode
 from torchkeras_lite.engine.operation import find_operation
 
 MAX_DEPTH = 200
-LITERALS = ("__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__", "__tuple__", "__keras_tensor__")
+LITERALS = (
+    "__tensor__",
+    "__numpy__",
+    "__bytes__",
+    "__ellipsis__",
+    "__slice__",
+    "__tuple__",
+    "__keras_tensor__",
+)
 TRUST = "If you trust where it comes from, pass `safe_mode=False`"
 
 
@@ -53,12 +63,15 @@ class ConfigCheck:
                 )
 
     def _check_object(self, value, known):
-        """Return whether the names inside are ours to check: a user's class may read its config its own way."""
+        """Return whether the names inside are ours to check: a user's class may read its config its
+        own way.
+        """
         class_name, config = value["class_name"], value["config"]
         if class_name == "__lambda__" or _is_old_lambda(value):
             if in_safe_mode() is not False:
                 raise ValueError(
-                    "The config holds the bytecode of a Python lambda, and running it would be arbitrary code "
+                    "The config holds the bytecode of a Python lambda, and running it would be "
+                    "arbitrary code "
                     "execution, so it is refused. "
                     f"{TRUST}; else give the function by name through `custom_objects`."
                 )
@@ -99,3 +112,20 @@ def _is_old_lambda(value):
         isinstance(config.get(part), (list, tuple)) and config[part] and isinstance(config[part][0], str)
         for part in ("function", "mask")
     )
+
+
+def parse_json(text, name):
+    """Return a config from JSON.
+
+    Raises:
+        ValueError: it is no JSON, no dict, or nested too deeply.
+    """
+    try:
+        config = json.loads(text)
+    except RecursionError:
+        raise ValueError(f"{name}: the config is nested too deeply.") from None
+    except ValueError as error:
+        raise ValueError(f"{name}: the config is no valid JSON: {error}.") from None
+    if not isinstance(config, dict) or "class_name" not in config or "config" not in config:
+        raise ValueError(f"{name}: the config describes no model: it needs `class_name` and `config`.")
+    return config

@@ -109,7 +109,8 @@ class H5Reader:
         """Return every path with a state, with the datasets in it by their keys, numbers in their order.
 
         Raises:
-            ValueError: links, data kept elsewhere, data of other kinds than numbers, or sizes beyond the file.
+            ValueError: links, data kept elsewhere, data of other kinds than numbers, or sizes beyond the
+            file.
         """
         if self.groups is None:
             found = {}
@@ -132,7 +133,7 @@ class H5Reader:
         """
         group = self.paths().get(path, {})
         try:
-            values = {key: _read(dataset) for key, dataset in group.items()}
+            values = {key: read_dataset(dataset) for key, dataset in group.items()}
             stored = next(iter(group.values())).parent.attrs.get(CHECKSUM) if group else None
         except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(
@@ -205,7 +206,12 @@ def _declared(dataset):
     return math.prod(dataset.shape) * dataset.dtype.itemsize
 
 
-def _read(dataset):
+def read_dataset(dataset):
+    """Return the values of a dataset in this machine's byte order: an array, or a tensor of bfloat16.
+
+    Raises:
+        ValueError: values of a kind that no weight has.
+    """
     array = np.asarray(dataset[()])
     if array.dtype.kind == "V":
         if dataset.attrs.get("dtype") != "bfloat16" or array.dtype.itemsize != 2:

@@ -10,14 +10,13 @@ from torchkeras_lite.base import registry, serialization
 from torchkeras_lite.base.atomic_file import replacing, replacing_folder
 from torchkeras_lite.base.device import build_on, default_device
 from torchkeras_lite.base.safe_mode import in_safe_mode, safe_mode_scope
-from torchkeras_lite.saving import archive, hub
-from torchkeras_lite.saving.config_checks import ConfigCheck
+from torchkeras_lite.saving import archive, hub, legacy_files, torch_files
+from torchkeras_lite.saving.config_checks import ConfigCheck, parse_json
 from torchkeras_lite.saving.h5_file import H5Reader, H5Writer
-from torchkeras_lite.saving.places import is_file_object, may_write
+from torchkeras_lite.saving.legacy_h5 import is_legacy_path
+from torchkeras_lite.saving.places import KERAS_VERSION, is_file_object, may_write
 from torchkeras_lite.saving.state import StateLoader, load_assets, save_state
 from torchkeras_lite.saving.uninitialized import META, give_storage
-
-KERAS_VERSION = "3.15.1"  # whose format is written
 
 
 def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
@@ -27,8 +26,9 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
 
     Args:
         model: The model.
-        filepath: A path that ends in `.keras`, a folder (with `zipped=False`), `"hf://user/name"`, or a file
-            object open for writing.
+        filepath: A path that ends in `.keras`, in `.h5` or `.hdf5` (the older format, without assets) or in
+            `.safetensors` (weights in torch's layout and the config, no optimizer); a folder (with
+            `zipped=False`), `"hf://user/name"`, or a file object open for writing `.keras`.
         overwrite: Whether to write over what is there; `False` asks.
         zipped: Whether to write one archive; `None`: yes, but on the Hugging Face Hub.
         **kwargs: `include_optimizer` and `save_format` of older scripts.
@@ -58,11 +58,21 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
         _write_archive(model, filepath, include_optimizer)
         return
     path = os.fspath(filepath)
+    if is_legacy_path(path) and not zipped:
+        if may_write(path, overwrite):
+            legacy_files.save_legacy_model(model, path, include_optimizer)
+        return
+    if torch_files.is_safetensors(path) and not zipped:
+        if may_write(path, overwrite):
+            torch_files.save_safetensors(model, path, with_config=True)
+        return
     to_hub = path.startswith(hub.PREFIX)
     zipped = not to_hub if zipped is None else zipped
     if zipped != path.endswith(".keras") or (zipped and to_hub):
         expected = (
-            "expected a path ending in `.keras`" if zipped else "with zipped=False it should not end in `.keras`"
+            "expected a path ending in `.keras`"
+            if zipped
+            else "with zipped=False it should not end in `.keras`"
         )
         raise ValueError(
             f"Invalid filepath extension for saving: {expected}. Received: filepath={path}. Use "
@@ -78,8 +88,7 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
 
 
 def _texts(model):
-    with serialization.object_sharing_scope():
-        config = json.dumps(serialization.serialize_keras_object(model))
+    config = json.dumps(serialization.serialize_with_sharing(model))
     date = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     return config, json.dumps({"keras_version": KERAS_VERSION, "date_saved": date})
 
@@ -120,7 +129,8 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     registered, and `custom_objects`; sizes, links and kinds of data are checked before anything is made.
 
     Args:
-        filepath: A path of a `.keras` file or of a folder, `"hf://user/name"`, or a file object.
+        filepath: A path of a `.keras`, `.h5`, `.hdf5` or `.safetensors` file or of a folder,
+            `"hf://user/name"`, or a file object with a `.keras` archive.
         custom_objects: Mapping of names to classes and functions of your own.
         compile: Whether to compile the model as it was, with the optimizer's state.
         safe_mode: `False` lets Python lambdas in the file be run. Only for files from whom you trust.
@@ -145,10 +155,16 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         raise ValueError(
             f"File not found: filepath={path}. Please ensure the file is an accessible `.keras` zip file."
         )
+    elif path.endswith((".h5", ".hdf5", ".safetensors")):
+        if not os.path.isfile(path):
+            raise FileNotFoundError(f"There is no file {path}.")
+        if torch_files.is_safetensors(path):
+            return torch_files.load_safetensors_model(path, custom_objects, compile, safe_mode)
+        return legacy_files.load_legacy_model(path, custom_objects, compile, safe_mode)
     else:
         raise ValueError(
-            f"File format not supported: filepath={path}. Known are `.keras` files and folders that hold a "
-            f"`{archive.CONFIG}`."
+            f"File format not supported: filepath={path}. Known are `.keras`, `.h5`, `.hdf5` and "
+            f"`.safetensors` files and folders that hold a `{archive.CONFIG}`."
         )
     return _load(reader, custom_objects, compile, safe_mode)
 
@@ -195,20 +211,3 @@ def _make(config, weights, name, *, has_custom):
     loader.check()
     loader.assign()
     return model
-
-
-def parse_json(text, name):
-    """Return a config from JSON.
-
-    Raises:
-        ValueError: it is no JSON, no dict, or nested too deeply.
-    """
-    try:
-        config = json.loads(text)
-    except RecursionError:
-        raise ValueError(f"{name}: the config is nested too deeply.") from None
-    except ValueError as error:
-        raise ValueError(f"{name}: the config is no valid JSON: {error}.") from None
-    if not isinstance(config, dict) or "class_name" not in config or "config" not in config:
-        raise ValueError(f"{name}: the config describes no model: it needs `class_name` and `config`.")
-    return config

@@ -4,8 +4,7 @@ import json
 
 from torchkeras_lite.base import registry, serialization
 from torchkeras_lite.base.safe_mode import in_safe_mode, safe_mode_scope
-from torchkeras_lite.saving.config_checks import ConfigCheck
-from torchkeras_lite.saving.model_files import parse_json
+from torchkeras_lite.saving.config_checks import ConfigCheck, parse_json
 
 
 def model_to_json(model, **kwargs):

@@ -2,6 +2,8 @@
 
 import os
 
+KERAS_VERSION = "3.15.1"  # whose formats are written
+
 
 def is_file_object(place):
     """Whether `place` is an open file rather than a path."""

@@ -57,7 +57,8 @@ class ShardWriter:
             size = as_array(value)[0].nbytes
             if size > self.limit:
                 raise ValueError(
-                    f"The size of '{path}' {key} is {readable_size(size)} which exceeds the maximum shard size "
+                    f"The size of '{path}' {key} is {readable_size(size)} which exceeds the maximum "
+                    "shard size "
                     f"{readable_size(self.limit)}. Pass a larger `max_shard_size`."
                 )
             if self.filled + size > self.limit:

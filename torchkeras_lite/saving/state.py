@@ -90,7 +90,7 @@ class StateLoader:
             if path in values:
                 try:
                     thing.load_own_variables(values[path])
-                except Exception as error:  # noqa: BLE001 - whatever a user's method raises is told
+                except Exception as error:
                     self.failed[path] = thing, error
                     if not self.skip_mismatch:
                         break

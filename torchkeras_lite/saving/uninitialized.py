@@ -21,15 +21,18 @@ def give_storage(model, device):
                         made[id(tensor)] = tensor, _with_storage(tensor, device)
                     table[key] = made[id(tensor)][1]
 
-
     for layer in collecting.all_layers(model):
         _make_constants(layer, device)
 
 
 def _make_constants(layer, device):
-    """Give `layer` the tensors that no file has, such as the factors of `Rescaling`: those of a fresh copy."""
+    """Give `layer` the tensors that no file has, such as the factors of `Rescaling`: those of a
+    fresh copy.
+    """
     buffers = [key for key in layer._non_persistent_buffers_set if layer._buffers.get(key) is not None]
-    attributes = [key for key, value in vars(layer).items() if isinstance(value, torch.Tensor) and value.is_meta]
+    attributes = [
+        key for key, value in vars(layer).items() if isinstance(value, torch.Tensor) and value.is_meta
+    ]
     if (buffers or attributes) and not hasattr(layer, "_recording"):
         with build_on(device):
             fresh = type(layer).from_config(layer.get_config())

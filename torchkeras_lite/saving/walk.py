@@ -112,7 +112,7 @@ def children(thing):
     for name in sorted(_names(thing), key=lambda name: f"~{name}" if name.startswith("_") else name):
         try:
             child = getattr(thing, name)
-        except Exception:  # noqa: S112 - a property that fails holds nothing to save
+        except Exception:
             continue
         if _has_state(child):
             found.append((name, child))
@@ -128,10 +128,15 @@ def _in_container(container, prefix, seen):
     found, used = [], Counter()
     for member in container.values() if isinstance(container, dict) else container:
         if _has_state(member):
-            found.append((f"{prefix}/{_numbered(naming.to_snake_case(type(member).__name__), used)}", member))
+            found.append((f"{prefix}/{_numbered(_class_name(member), used)}", member))
         elif isinstance(member, CONTAINERS):
             found += _in_container(member, f"{prefix}/{_numbered('container', used)}", seen)
     return found
+
+
+def _class_name(member):
+    """Return the snake-case class of a member; Keras wraps plain torch modules."""
+    return "torch_module_wrapper" if _is_plain_module(member) else naming.to_snake_case(type(member).__name__)
 
 
 def _numbered(name, used):
@@ -158,7 +163,7 @@ def _names(thing):
 
 
 def _of_class(cls):
-    """Return the names of properties and class attributes of a user's class that may hold things with a state.
+    """Return the names of properties and class attributes of a user's class that may hold states.
 
     Of the package's own classes only the models' `layers` is such a property.
     """

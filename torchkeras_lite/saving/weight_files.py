@@ -5,10 +5,13 @@ import os
 
 from torchkeras_lite.base.atomic_file import replacing
 from torchkeras_lite.base.checks import describe
-from torchkeras_lite.saving import archive, shards
+from torchkeras_lite.saving import archive, legacy_files, shards, torch_files
 from torchkeras_lite.saving.h5_file import H5Reader, H5Writer
+from torchkeras_lite.saving.legacy_h5 import has_legacy_layout, is_legacy_path
 from torchkeras_lite.saving.places import may_write
 from torchkeras_lite.saving.state import StateLoader, save_state
+
+READ = (".weights.h5", ".weights.json", ".keras", ".h5", ".hdf5")
 
 
 def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs):
@@ -18,7 +21,9 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs)
 
     Args:
         model: The model, built.
-        filepath: Path that ends in `.weights.h5`; with `max_shard_size`, in `.weights.json`.
+        filepath: Path that ends in `.weights.h5`; with `max_shard_size`, in `.weights.json`. In torch's
+            layout, under the names of `state_dict()`: `.safetensors`, `.pt` and `.pth`. `.h5` and `.hdf5` are
+            written as Keras 2 did. Only the first two hold the optimizer's state.
         overwrite: Whether to write over what is there; `False` asks.
         max_shard_size: Largest size of one file in GiB; the weights are then split over several, which the
             `.weights.json` lists.
@@ -32,6 +37,8 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs)
     skip = kwargs.pop("objects_to_skip", None) or ()
     _refuse(kwargs)
     path = os.fspath(filepath)
+    if max_shard_size is None and _in_other_format(model, path, overwrite, skip):
+        return
     endings = (".weights.h5",) if max_shard_size is None else ("weights.h5", "weights.json")
     if not path.endswith(endings):
         wanted = "`.weights.h5`" if max_shard_size is None else "`.weights.json` with `max_shard_size`"
@@ -53,13 +60,15 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
 
     Args:
         model: The model, built.
-        filepath: Path of a `.weights.h5`, `.weights.json` or `.keras` file.
+        filepath: Path of a `.weights.h5`, `.weights.json`, `.keras`, `.h5`, `.hdf5`, `.safetensors`, `.pt` or
+            `.pth` file.
         skip_mismatch: Whether layers that do not fit are left as they are, with a warning.
-        **kwargs: Keras's `objects_to_skip`: objects that are left as they are; `by_name` is for the older
-            `.h5` files alone.
+        **kwargs: Keras's `objects_to_skip`: objects that are left as they are. For the older `.h5` files
+            `by_name=True` matches layers by their names instead of their order, and leaves the others.
 
     Raises:
-        ValueError: no such file, a damaged one, an unbuilt model; weights that do not fit, each with its layer
+        ValueError: no such file, a damaged one, an unbuilt model; weights that do not fit, each with its
+        layer
             and both shapes.
 
     Source: Keras 3 `keras.saving.load_weights`.
@@ -68,20 +77,27 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
     by_name = kwargs.pop("by_name", None)
     _refuse(kwargs)
     path = os.fspath(filepath)
-    if not path.endswith((".keras", ".weights.h5", ".weights.json")):
+    if not path.endswith((*READ, *torch_files.ENDINGS)):
         raise ValueError(
-            f"File format not supported: filepath={path}. Weights are read from `.weights.h5`, "
-            "`.weights.json` and `.keras` files."
+            f"File format not supported: filepath={path}. Weights are read from files that end in "
+            f"{', '.join((*READ, *torch_files.ENDINGS))}."
         )
-    if by_name is not None:
+    is_legacy = path.endswith((".h5", ".hdf5")) and has_legacy_layout(path)
+    if by_name is not None and not is_legacy and not is_legacy_path(path):
         raise ValueError(
             f"`by_name` only supports loading legacy '.h5' or '.hdf5' files. Received: {path}. Leave it out."
         )
-    if skip is not None and path.endswith(".keras"):
+    if skip is not None and (is_legacy or not path.endswith((".weights.h5", ".weights.json"))):
         raise ValueError(f"`objects_to_skip` only supports loading '.weights.h5' files. Received: {path}")
     if not os.path.isfile(path):
         raise FileNotFoundError(f"There is no file {path}.")
     _need_built(model, "loading weights into")
+    if is_legacy:
+        legacy_files.load_legacy_weights(model, path, bool(by_name), skip_mismatch)
+        return
+    if path.endswith(torch_files.ENDINGS):
+        torch_files.load_state(model, path, skip_mismatch=skip_mismatch)
+        return
     with weights_reader(path) as reader:
         loader = StateLoader(model, reader, path, skip=skip or (), skip_mismatch=skip_mismatch)
         loader.check()
@@ -103,6 +119,21 @@ def weights_reader(path):
         yield stack.enter_context(contextlib.closing(reader))
 
 
+def _in_other_format(model, path, overwrite, skip):
+    """Write the weights in torch's formats or Keras 2's, and return whether `path` ends so."""
+    if not is_legacy_path(path) and not path.endswith(torch_files.ENDINGS):
+        return False
+    if skip:
+        raise ValueError(f"`objects_to_skip` only supports '.weights.h5' files. Received: filepath={path}")
+    _need_built(model, "saving")
+    if may_write(path, overwrite):
+        if is_legacy_path(path):
+            legacy_files.save_legacy_weights(model, path)
+        else:
+            torch_files.save_state(model, path)
+    return True
+
+
 def _refuse(kwargs):
     if kwargs:
         raise ValueError(f"Invalid keyword arguments: {kwargs}")
@@ -111,6 +142,7 @@ def _refuse(kwargs):
 def _need_built(model, doing):
     if not model.built:
         raise ValueError(
-            f"You are {doing} a model that has not yet been built ({describe(model)}). Build it first: call it "
+            f"You are {doing} a model that has not yet been built ({describe(model)}). Build it "
+            "first: call it "
             "on some data, or `build()`."
         )

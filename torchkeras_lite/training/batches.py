@@ -250,20 +250,19 @@ class ClassWeighted(WrappedBatches):
 
     def __iter__(self):
         for x, y, sample_weight in self.batches:
-            if sample_weight is not None:
-                raise ValueError("You cannot use `class_weight` and `sample_weight` at the same time.")
-            yield x, y, weights_of_classes(y, self.class_weight).to(y.device)
+            yield x, y, weights_of_classes(y, self.class_weight, sample_weight).to(y.device)
 
 
-def weights_of_classes(y, class_weight):
+def weights_of_classes(y, class_weight, sample_weight=None):
     """Return a weight for each sample from the weight of its class; classes that are not named weigh 1.
 
     Args:
         y: Class numbers, shape `(batch,)` or `(batch, 1)`, or one-hot rows.
         class_weight: Mapping of class numbers to weights.
+        sample_weight: Weights of the samples, shape `(batch,)` or `(batch, 1)`, that the others multiply.
 
     Raises:
-        ValueError: targets of several outputs.
+        ValueError: targets of several outputs; weights for each step of a sample.
     """
     classes = class_numbers(y)
     table = torch.ones(max(map(int, class_weight)) + 2)  # the last entry is for all that are not named
@@ -271,7 +270,16 @@ def weights_of_classes(y, class_weight):
         table[int(number)] = float(weight)
     table[-1] = 1.0
     known = (classes >= 0) & (classes < len(table) - 1)
-    return table.to(classes.device)[classes.where(known, len(table) - 1)]
+    weights = table.to(classes.device)[classes.where(known, len(table) - 1)]
+    if sample_weight is None:
+        return weights
+    given = to_tensor(sample_weight, torch.float32)
+    if given.numel() != len(weights):
+        raise ValueError(
+            f"`class_weight` multiplies one weight a sample, and `sample_weight` has the shape "
+            f"{tuple(given.shape)} for {len(weights)} samples. Multiply them into `sample_weight`."
+        )
+    return weights * given.reshape(-1).to(weights.device)
 
 
 def class_numbers(y):

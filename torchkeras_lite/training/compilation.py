@@ -105,8 +105,8 @@ def jit_options(value, run_eagerly):
                 )
         return dict(value)
     raise ValueError(
-        f"compile: `jit_compile` must be True, False or 'auto', got {value!r}. Or pass a mode of torch.compile "
-        f"({', '.join(map(repr, JIT_MODES))}) or a dict of its options."
+        f"compile: `jit_compile` must be True, False or 'auto', got {value!r}. Or pass a mode of "
+        f"torch.compile ({', '.join(map(repr, JIT_MODES))}) or a dict of its options."
     )
 
 

@@ -4,6 +4,7 @@ import torch
 
 from torchkeras_lite.base import nested
 from torchkeras_lite.base.checks import positive_int, suggestion
+from torchkeras_lite.data import INFINITE_CARDINALITY, Dataset
 from torchkeras_lite.training import frames
 from torchkeras_lite.training.arrays import is_arrays, map_arrays, split
 from torchkeras_lite.training.batch_form import pack_x_y_sample_weight, unpack_x_y_sample_weight
@@ -78,14 +79,24 @@ def make_batches(
     if class_weight is not None:
         check_class_weight(class_weight)
     if is_arrays(x):
-        if sample_weight is None and class_weight is not None:
-            sample_weight = weights_of_classes(y, class_weight)
+        if class_weight is not None:
+            sample_weight = weights_of_classes(y, class_weight, sample_weight)
             check_classes(y, class_weight)
         _refuse_workers(workers, "arrays")
         batches = ArrayBatches(x, y, sample_weight, batch_size=size, shuffle=shuffle, **form)
     else:
         _check_source(x, y, sample_weight)
         batches = _from_source(x, size, shuffle, workers or {}, form)
+        if steps is None and isinstance(x, Dataset) and x.cardinality() == INFINITE_CARDINALITY:
+            raise ValueError(
+                "The dataset has no end: it was repeated without a `count`. Pass `steps_per_epoch` to fit(), "
+                "`steps` to evaluate() and predict(), or leave out `repeat()`."
+            )
+        if steps is None and isinstance(x, PyDataset) and batches.count is None:
+            raise ValueError(
+                f"{type(x).__name__} has no end: neither `__len__` nor `num_batches` tells the number of its "
+                "batches. Pass `steps_per_epoch` to fit(), `steps` to evaluate() and predict()."
+            )
         if class_weight is not None:
             batches = ClassWeighted(batches, class_weight)
     return batches if steps is None else SteppedBatches(batches, steps)
@@ -110,6 +121,8 @@ def _check_source(x, y, sample_weight):
 def _from_source(x, batch_size, shuffle, workers, form):
     if isinstance(x, PyDataset):
         return PyDatasetBatches(x, shuffle=bool(shuffle), **workers, **form)
+    if isinstance(x, Dataset):
+        return _from_dataset(x, workers, form)
     if isinstance(x, torch.utils.data.IterableDataset) or not hasattr(x, "__iter__"):
         if isinstance(x, torch.utils.data.Dataset) or (hasattr(x, "__getitem__") and hasattr(x, "__len__")):
             loader = _loader(x, batch_size, shuffle, workers)
@@ -121,6 +134,13 @@ def _from_source(x, batch_size, shuffle, workers, form):
             )
     _refuse_workers(workers, type(x).__name__)
     return IterableBatches(NumpyIterator(x) if hasattr(x, "as_numpy_iterator") else x, **form)
+
+
+def _from_dataset(dataset, workers, form):
+    """Return the elements of a `Dataset`, which are batches; made by processes where these are asked for."""
+    if {**WORKER_DEFAULTS, **workers}["use_multiprocessing"]:
+        return IterableBatches(_loader(dataset, None, False, workers), owned=True, **form)
+    return IterableBatches(dataset, **form)
 
 
 def _loader(dataset, batch_size, shuffle, workers):

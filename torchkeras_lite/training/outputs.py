@@ -82,8 +82,8 @@ class Outputs:
             if len(given) == self.count:
                 return dict(enumerate(given))
             raise ValueError(
-                f"`{what}` should have as many entries as the model has outputs ({self.count}: {self.names}), "
-                f"got {len(given)}."
+                f"`{what}` should have as many entries as the model has outputs ({self.count}: "
+                f"{self.names}), got {len(given)}."
             )
         self._place(what, given, self.tree, found, ())
         return found
@@ -111,8 +111,8 @@ class Outputs:
                 self._place(what, part, inner, found, (*path, key))
         else:
             raise ValueError(
-                f"compile: `{what}` does not have the form of the outputs at {'/'.join(map(str, path))!r}: got "
-                f"{given!r}. Give one entry for every output: {self.names}."
+                f"compile: `{what}` does not have the form of the outputs at {'/'.join(map(str, path))!r}: "
+                f"got {given!r}. Give one entry for every output: {self.names}."
             )
 
     def _check_names(self, what, names):
@@ -162,8 +162,8 @@ class Outputs:
             found = dict(zip(wanted, flat, strict=True))
             return [found.get(index) for index in range(self.count)]
         raise ValueError(
-            f"{'y_true' if what == 'y' else what} and y_pred have different structures. `{what}` should have as "
-            f"many entries as the model has outputs ({self.count}: {self.names}), got {len(flat)}."
+            f"{'y_true' if what == 'y' else what} and y_pred have different structures. `{what}` should "
+            f"have as many entries as the model has outputs ({self.count}: {self.names}), got {len(flat)}."
         )
 
 

@@ -1,4 +1,4 @@
-"""The precision that `compile` was asked for: autocasting, float64, and how float32 matrices are multiplied."""
+"""The precision that `compile` was asked for: autocasting, float64, products of float32 matrices."""
 
 import contextlib
 
@@ -33,8 +33,8 @@ def standardize(precision):
     name = str(precision).removeprefix("torch.").lower()
     if name not in KINDS:
         raise ValueError(
-            f"compile: unknown `precision` {precision!r}{suggestion(name, list(KINDS))} Known: 'bf16' and 'fp16' "
-            "(autocasting, float32 weights), 'float32', 'tf32', 'float64', or None."
+            f"compile: unknown `precision` {precision!r}{suggestion(name, list(KINDS))} Known: 'bf16' and "
+            "'fp16' (autocasting, float32 weights), 'float32', 'tf32', 'float64', or None."
         )
     return KINDS[name]
 

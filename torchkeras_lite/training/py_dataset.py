@@ -15,10 +15,10 @@ from torchkeras_lite.training.iterables import IterableBatches
 class PyDataset:
     """Base of datasets that make their batches in Python, which several workers can do at once.
 
-    A subclass has `__getitem__(index)`, which returns a whole batch `(x, y)`, and `__len__`, the number of
-    batches; a dataset without an end has `num_batches = None` instead. `on_epoch_begin` and `on_epoch_end`
-    are called around every epoch. Each batch is read once an epoch, in order (or in a new order every epoch
-    with `fit(shuffle=True)`, the default), however many workers there are.
+    A subclass has `__getitem__(index)`, which returns a whole batch `(x, y)`, and `__len__` (or
+    `num_batches`), the number of batches; without it the dataset has no end. `on_epoch_begin` and
+    `on_epoch_end` are called around every epoch. Each batch is read once an epoch, in order (or in a new
+    order every epoch with `fit(shuffle=True)`, the default), however many workers there are.
 
     Args:
         workers: Workers that make batches ahead of their use: with 0 or 1 the batches are made when they
@@ -26,7 +26,7 @@ class PyDataset:
         use_multiprocessing: Whether the workers are processes, for batches that take computing, rather
             than threads, for batches that wait for files. Processes get a copy of the dataset at the begin
             of every epoch.
-        max_queue_size: Batches made ahead at the most, an integer >= 1.
+        max_queue_size: Batches made ahead at the most, an integer >= 0; one at least where there are workers.
 
     Raises:
         ValueError: a number out of range.
@@ -46,8 +46,13 @@ class PyDataset:
 
     @property
     def num_batches(self):
-        """Number of batches, `None` for a dataset without an end."""
-        return len(self)
+        """Number of batches, `None` for a dataset without an end, which has no `__len__`."""
+        return len(self) if hasattr(self, "__len__") else None
+
+    def __iter__(self):
+        count = self.num_batches
+        for index in itertools.count() if count is None else range(count):
+            yield self[index]
 
     def __getitem__(self, index):
         """Return the batch number `index`, from 0."""
@@ -64,11 +69,9 @@ class PyDataset:
 
 def check_workers(owner, workers, max_queue_size):
     """Raise a `ValueError` for numbers of workers or of batches ahead that make no sense."""
-    for name, value, least in (("workers", workers, 0), ("max_queue_size", max_queue_size, 1)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(
-                f"{describe(owner)}: `{name}` must be an integer of {least} or more, got {value!r}."
-            )
+    for name, value in (("workers", workers), ("max_queue_size", max_queue_size)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise ValueError(f"{describe(owner)}: `{name}` must be an integer of 0 or more, got {value!r}.")
 
 
 class PyDatasetBatches(IterableBatches):
@@ -79,9 +82,6 @@ class PyDatasetBatches(IterableBatches):
         shuffle: Whether batches are taken in a new order every epoch.
         workers, use_multiprocessing, max_queue_size: Instead of the dataset's own where not `None`.
         **arguments: As in `IterableBatches`.
-
-    Raises:
-        ValueError: a dataset that has neither `__len__` nor `num_batches`.
     """
 
     def __init__(
@@ -101,13 +101,7 @@ class PyDatasetBatches(IterableBatches):
         self.most = dataset.max_queue_size if max_queue_size is None else max_queue_size
         check_workers(dataset, self.workers, self.most)
         self._begun = False
-        try:
-            self.count = dataset.num_batches
-        except TypeError:
-            raise ValueError(
-                f"{type(dataset).__name__} must have `__len__`, the number of batches, or "
-                "`num_batches = None` where it has no end."
-            ) from None
+        self.count = dataset.num_batches
 
     def __len__(self):
         if self.count is None:
@@ -147,7 +141,7 @@ class PyDatasetBatches(IterableBatches):
         executor, read = self._start_workers()
         pending = collections.deque()
         try:
-            for index in itertools.islice(order, self.most):
+            for index in itertools.islice(order, max(self.most, 1)):
                 pending.append(executor.submit(read, index))
             while pending:
                 batch = pending.popleft().result()

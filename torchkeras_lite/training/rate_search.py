@@ -10,7 +10,7 @@ from torchkeras_lite.base.checks import positive_int
 from torchkeras_lite.callbacks.extras import extra
 from torchkeras_lite.optimizers import LossScaleOptimizer
 from torchkeras_lite.training import data as batching
-from torchkeras_lite.training import loops
+from torchkeras_lite.training import preparation
 
 DIVERGED = 4.0  # times the smallest loss, both as running means, where the search ends
 MOMENTUM = 0.9  # of those running means
@@ -97,7 +97,7 @@ def find_lr(model, x, y, sample_weight, batch_size, low, high, steps):
         model, x, y, sample_weight, batch_size=batch_size, shuffle=True, steps=steps
     )
     try:
-        loops.ensure_built(model, batches)
+        preparation.ensure_built(model, batches)
         with torch.random.fork_rng():
             return _search(copy.deepcopy(model), batches, low, high, steps)
     finally:
@@ -107,17 +107,17 @@ def find_lr(model, x, y, sample_weight, batch_size, low, high, steps):
 def _search(model, batches, low, high, steps):
     optimizer = with_plain_rate(model.optimizer, low)
     model.__dict__["optimizer"] = optimizer
-    loops.prepare_optimizer(model)
+    preparation.prepare_optimizer(model)
     rates, losses, mean, best = [], [], 0.0, math.inf
-    step = loops.training_step(model)
-    with loops.mode(model, True):
+    step = preparation.training_step(model)
+    with preparation.mode(model, True):
         while len(losses) < steps:
             before = len(losses)
             for batch in batches:
                 rate = low * (high / low) ** (len(losses) / (steps - 1))
                 rated(optimizer).learning_rate = rate
                 model.reset_metrics()
-                loss = loops.read_logs(model, step(*batch))["loss"]
+                loss = preparation.read_logs(model, step(*batch))["loss"]
                 rates.append(rate)
                 losses.append(loss)
                 mean = MOMENTUM * mean + (1 - MOMENTUM) * loss

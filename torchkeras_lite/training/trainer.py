@@ -10,7 +10,7 @@ from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.device import default_device
 from torchkeras_lite.base.serialization import deserialize_keras_object
 from torchkeras_lite.engine import collecting
-from torchkeras_lite.training import compilation, loops, rate_search, steps
+from torchkeras_lite.training import compilation, evaluation, loops, preparation, rate_search, steps
 from torchkeras_lite.training import data as batching
 from torchkeras_lite.training.arguments import worker_options
 
@@ -87,9 +87,9 @@ class Trainer:
                 `{"scheduler": ..., "interval": "step" or "epoch", "monitor": ...}`. History gets a
                 `learning_rate`.
             precision: `"bf16"` or `"fp16"`: every call of the model runs under autocast and gives float32
-                outputs, weights stay float32. `"float64"`: weights and computation. `"tf32"`: float32 matrices
-                are multiplied on tensor cores while a loop runs; `"float32"`: in full. `None` leaves layers'
-                policies and torch's settings alone.
+                outputs, weights stay float32. `"float64"`: weights and computation. `"tf32"`: float32
+                matrices are multiplied on tensor cores while a loop runs; `"float32"`: in full. `None`
+                leaves layers' policies and torch's settings alone.
             auto_micro_batch: Whether a batch that does not fit into the accelerator's memory is trained in
                 halves, whose gradients are summed.
 
@@ -210,7 +210,7 @@ class Trainer:
         """
         self._require_compiled("evaluate")
         workers = worker_options(self.evaluate, kwargs)
-        return loops.evaluate(
+        return evaluation.evaluate(
             self, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, workers
         )
 
@@ -224,11 +224,9 @@ class Trainer:
         Source: Keras 3 `Model.predict`.
         """
         workers = worker_options(self.predict, kwargs)
-        return loops.predict(self, x, batch_size, verbose, steps, callbacks, workers)
+        return evaluation.predict(self, x, batch_size, verbose, steps, callbacks, workers)
 
-    def find_lr(
-        self, x, y=None, sample_weight=None, batch_size=None, min_lr=1e-7, max_lr=10.0, steps=100
-    ):
+    def find_lr(self, x, y=None, sample_weight=None, batch_size=None, min_lr=1e-7, max_lr=10.0, steps=100):
         """Train a copy of the model with a learning rate that grows from step to step, to find a good one.
 
         The model, its optimizer and torch's random numbers stay as they are.
@@ -258,24 +256,18 @@ class Trainer:
         Returns:
             The loss and the metrics of this batch: a number, a list or (with `return_dict`) a dict.
 
-        Raises:
-            ValueError: `class_weight` together with `sample_weight`.
-
-        Source: Keras 3 `Model.train_on_batch`.
+        Source: Keras 3 `Model.train_on_batch`. Differs from Keras 3: `class_weight` multiplies
+        `sample_weight`, as in tf.keras, where Keras refuses to have both.
         """
         self._require_compiled("train_on_batch")
         if class_weight is not None:
-            if sample_weight is not None:
-                raise ValueError(
-                    "Arguments `sample_weight` and `class_weight` cannot be specified at the same time."
-                )
-            sample_weight = batching.weights_of_classes(y, class_weight)
+            sample_weight = batching.weights_of_classes(y, class_weight, sample_weight)
         batch = self._one_batch(x, y, sample_weight)
-        step = loops.step_on_batch(self)
+        step = preparation.step_on_batch(self)
         self.reset_metrics()
-        with loops.mode(self, True):
-            logs = loops.read_logs(self, step(*batch))
-        return logs if return_dict else loops.in_order(self, logs)
+        with preparation.mode(self, True):
+            logs = preparation.read_logs(self, step(*batch))
+        return logs if return_dict else evaluation.in_order(self, logs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
         """Compute the loss and the metrics of one batch, without training.
@@ -288,9 +280,9 @@ class Trainer:
         self._require_compiled("test_on_batch")
         batch = self._one_batch(x, y, sample_weight)
         self.reset_metrics()
-        with loops.mode(self, False), torch.no_grad():
-            logs = loops.read_logs(self, loops.testing_step(self)(*batch))
-        return logs if return_dict else loops.in_order(self, logs)
+        with preparation.mode(self, False), torch.no_grad():
+            logs = preparation.read_logs(self, preparation.testing_step(self)(*batch))
+        return logs if return_dict else evaluation.in_order(self, logs)
 
     def predict_on_batch(self, x):
         """Return the outputs for one batch as NumPy arrays.
@@ -298,14 +290,14 @@ class Trainer:
         Source: Keras 3 `Model.predict_on_batch`.
         """
         x, _, _ = self._one_batch(x)
-        with loops.mode(self, False), torch.no_grad():
+        with preparation.mode(self, False), torch.no_grad():
             outputs = self.predict_step((x,))
         return nested.map_structure(lambda t: t.cpu().numpy(), outputs)
 
     def _one_batch(self, x, y=None, sample_weight=None):
         rows = next(iter(nested.flatten(batching.map_arrays(batching.as_array, x))))
         batches = batching.make_batches(self, x, y, sample_weight, batch_size=max(len(rows), 1))
-        loops.ensure_built(self, batches)
+        preparation.ensure_built(self, batches)
         return next(iter(batches))
 
     def train_step(self, data):

@@ -261,7 +261,7 @@ class FeatureSpace(Layer):
         )
 
     def _learners(self):
-        """Return the preprocessors that learn from data, by name: those that were given their state do not."""
+        """Return the preprocessors that learn from data, by name; a given state is not learned."""
         return {
             name: layer
             for name, layer in self.preprocessors.items()
@@ -303,8 +303,8 @@ class FeatureSpace(Layer):
     def _checked(self, data):
         if not isinstance(data, dict):
             raise ValueError(
-                f"{describe(self)}: expected a dict of columns, or an iterable of such dicts; got {data!r} of "
-                f"type {type(data).__name__}."
+                f"{describe(self)}: expected a dict of columns, or an iterable of such dicts; got {data!r} "
+                f"of type {type(data).__name__}."
             )
         return data
 
@@ -317,7 +317,7 @@ class FeatureSpace(Layer):
             )
 
     def _column(self, name, value):
-        """Return a column with an axis for its values, in the feature's dtype, and whether it is one value."""
+        """Return a column with an axis for its values, in its dtype, and whether it is one value."""
         feature = self.features[name]
         value = read_array(self, value, self._own_device())
         if isinstance(value, torch.Tensor) and feature.dtype != "string":
@@ -384,7 +384,8 @@ class FeatureSpace(Layer):
             else:
                 raise ValueError(
                     f"{describe(self)}: feature '{name}' cannot be one-hot encoded, because the number of "
-                    f"values that {type(layer).__name__} gives is not known. Use output_mode='float' or 'int'."
+                    f"values that {type(layer).__name__} gives is not known. Use output_mode='float' or "
+                    "'int'."
                 )
             self._encoders[name] = layers.CategoryEncoding(depth, output_mode="multi_hot")
         return self._encoders[name]

@@ -234,6 +234,9 @@ def _shape_of(module, call, batch=None):
     if call is not None:
         return _shape_text(call.outputs, batch)
     try:
+        built = (module.get_build_config() or {}) if collecting.is_layer(module) else {}
+        if "shapes_dict" in built:  # of several inputs
+            return shapes_text(module.compute_output_shape(**built["shapes_dict"]))
         return shapes_text(module.output_shape, batch or _built_batch(module))
     except Exception:  # a layer that was never called may not know, or not be able to tell
         return "?"

@@ -1,0 +1,8 @@
+"""The command line: `python -m torchkeras_lite COMMAND ...`, one file a command.
+
+Each file has `NAME`, `HELP`, `add_arguments(parser)` and `run(arguments)`, which returns the exit status.
+"""
+
+from torchkeras_lite.commands import convert, inspect
+
+COMMANDS = (convert, inspect)

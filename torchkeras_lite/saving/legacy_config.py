@@ -1,0 +1,194 @@
+"""Model configs of Keras 2 and tf.keras, in the form of Keras 3.
+
+Only the form changes here; nothing is made. Objects that are registered or in scope keep their configs as
+they are: what their keys mean is their own affair.
+"""
+
+from torchkeras_lite.base import registry
+from torchkeras_lite.saving.legacy_layers import modern_class, modern_settings
+from torchkeras_lite.saving.legacy_operations import operation_entry
+
+MODELS = ("Model", "Functional", "Sequential", "Network")
+CONSTANT = "_CONSTANT_VALUE"
+MAX_DEPTH = 200
+
+
+def modern_config(entry):
+    """Return a `{"class_name", "config"}` of any Keras since 2.0 as Keras 3 would write it.
+
+    Raises:
+        ValueError: layers that run TensorFlow's own operations, a structure no Keras writes.
+    """
+    return _modern(entry, 0)
+
+
+def _modern(value, depth):
+    if depth > MAX_DEPTH:
+        raise ValueError(f"The config is nested more than {MAX_DEPTH} levels deep; no model is.")
+    if isinstance(value, list):
+        return [_modern(part, depth + 1) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if not isinstance(value.get("class_name"), str) or "config" not in value:
+        return {key: _modern(part, depth + 1) for key, part in value.items()}
+    return _modern_object(value, depth)
+
+
+def _modern_object(entry, depth):
+    name, config = entry["class_name"], entry["config"]
+    if name == "function" or name.startswith("__") or registry.get_registered_object(name) is not None:
+        if isinstance(config, dict) and "layers" in config:  # a registered subclass of a model
+            return {**entry, "config": _modern_model(entry, depth)}
+        return entry
+    if name in ("Policy", "PolicyV1", "PolicyV2"):
+        return config.get("name") if isinstance(config, dict) else config
+    if name in MODELS or (isinstance(config, dict) and "input_layers" in config):
+        kind = "Functional" if name in ("Model", "Network") else name
+        return {**entry, "class_name": kind, "config": _modern_model(entry, depth)}
+    if not isinstance(config, dict):
+        return entry
+    settings = modern_settings(name, {key: _modern(part, depth + 1) for key, part in config.items()})
+    return {**entry, "class_name": modern_class(name), "config": settings}
+
+
+def _modern_model(entry, depth):
+    """Return the config of a model with its layers, and their calls, in today's form."""
+    config = entry["config"]
+    if isinstance(config, list):  # a `Sequential` of Keras before 2.2.3
+        config = {"layers": config, "name": entry.get("name", "sequential")}
+    if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
+        return config
+    layers = config["layers"]
+    if any(not isinstance(layer, dict) or "class_name" not in layer for layer in layers):
+        raise ValueError("The config of a model lists something that is no layer: it has no `class_name`.")
+    if "input_layers" not in config:
+        return {**config, "layers": [_modern(layer, depth + 1) for layer in _with_input(layers)]}
+    graph = _Graph(layers)
+    written = [{**graph.entry(layer, depth), "inbound_nodes": graph.calls(layer)} for layer in layers]
+    places = {key: graph.places(config[key]) for key in ("input_layers", "output_layers") if key in config}
+    return {**config, "layers": written, **places}
+
+
+def _with_input(layers):
+    """Return the layers of a `Sequential`, an `InputLayer` first where the first layer knew its input."""
+    first = layers[0] if layers else None
+    if first is None or first["class_name"] == "InputLayer":
+        return layers
+    owner = first
+    while isinstance(owner.get("config"), dict) and isinstance(owner["config"].get("layer"), dict):
+        if "batch_input_shape" in owner["config"]:
+            break
+        owner = owner["config"]["layer"]  # a wrapper's inner layer may hold the shape
+    config = owner.get("config")
+    if not isinstance(config, dict) or not config.get("batch_input_shape"):
+        return layers
+    name = f"{first['config'].get('name', 'layer')}_input"
+    dtype = "int32" if owner["class_name"] == "Embedding" else config.get("dtype", "float32")
+    settings = {"batch_shape": config["batch_input_shape"], "dtype": dtype, "name": name}
+    return [{"class_name": "InputLayer", "config": settings}, *layers]
+
+
+class _Graph:
+    """The calls of layers in one config, which Keras 2 lists as `[layer, call, output, arguments]`.
+
+    Args:
+        layers: The entries of the config.
+    """
+
+    def __init__(self, layers):
+        self.calls_of = {}
+        for layer in layers:
+            name = layer.get(
+                "name", layer["config"].get("name") if isinstance(layer["config"], dict) else None
+            )
+            nodes = layer.get("inbound_nodes", [])
+            if not isinstance(nodes, list):
+                raise ValueError(f"The config's calls of '{name}' are no list.")
+            self.calls_of[name] = nodes
+        # Keras 2 counts the making of a model inside as its first call.
+        self.first = {}
+        highest = {}
+        for nodes in self.calls_of.values():
+            for name, number in self._references(nodes):
+                highest[name] = max(highest.get(name, 0), number)
+        for name, number in highest.items():
+            self.first[name] = 1 if self.calls_of[name] and number >= len(self.calls_of[name]) else 0
+
+    def _references(self, value):
+        if self._is_place(value):
+            found = [(value[0], value[1])]
+            return found + (self._references(value[3]) if len(value) == 4 else [])
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return [place for part in parts for place in self._references(part)]
+
+    def _is_place(self, value):
+        return (
+            isinstance(value, list)
+            and len(value) in (3, 4)
+            and isinstance(value[0], str)
+            and value[0] in self.calls_of
+            and isinstance(value[1], int)
+            and isinstance(value[2], int)
+            and (len(value) == 3 or isinstance(value[3], dict))
+        )
+
+    def entry(self, layer, depth):
+        """Return the entry of a layer, without its calls."""
+        name = layer.get("name", layer["config"].get("name") if isinstance(layer["config"], dict) else None)
+        kept = {key: value for key, value in layer.items() if key != "inbound_nodes"}
+        found = operation_entry(kept)
+        return {**(_modern(kept, depth + 1) if found is None else found), "name": name}
+
+    def calls(self, layer):
+        """Return the calls of a layer as `{"args", "kwargs"}`."""
+        return [
+            node if isinstance(node, dict) and "args" in node else self._call(layer, node)
+            for node in layer.get("inbound_nodes", [])
+        ]
+
+    def _call(self, layer, node):
+        found = self._first_place(node)
+        if found is None:
+            raise ValueError(f"The config's call {node!r} of '{layer.get('name')}' names no layer in it.")
+        keywords = found[3] if len(found) == 4 else {}
+        kwargs = {key: self._value(value) for key, value in keywords.items() if value is not None}
+        is_operation = layer["class_name"] in ("TFOpLambda", "SlicingOpLambda")
+        if is_operation:
+            kwargs.pop("name", None)
+            others = [kwargs.pop(key) for key in ("y",) if key in kwargs]
+            return {"args": [self._value(node), *others], "kwargs": kwargs}
+        given = node[0] if isinstance(node, list) and not self._is_place(node) and len(node) == 1 else node
+        return {"args": [self._value(given)], "kwargs": kwargs}
+
+    def _first_place(self, value):
+        if self._is_place(value):
+            return value
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return next((found for part in parts if (found := self._first_place(part)) is not None), None)
+
+    def _value(self, value):
+        """Return an argument of a call, the places in it as symbolic tensors."""
+        if self._is_place(value):
+            return {
+                "class_name": "__keras_tensor__",
+                "config": {"shape": None, "dtype": None, "keras_history": self._place(value)},
+            }
+        if isinstance(value, list) and len(value) in (3, 4) and value[0] == CONSTANT:
+            return value[2]
+        if isinstance(value, dict):
+            return {key: self._value(part) for key, part in value.items()}
+        return [self._value(part) for part in value] if isinstance(value, list) else value
+
+    def _place(self, place):
+        name, number, output = place[:3]
+        return [name, max(number - self.first.get(name, 0), 0), output]
+
+    def places(self, structure):
+        """Return the places of inputs or outputs."""
+        if isinstance(structure, dict):
+            return {key: self.places(part) for key, part in structure.items()}
+        if self._is_place(structure):
+            return self._place(structure)
+        if not isinstance(structure, list):
+            raise ValueError(f"The config names {structure!r} as an input or output.")
+        return [self.places(part) for part in structure]

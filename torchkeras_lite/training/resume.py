@@ -1,0 +1,199 @@
+"""Where a training is: what an interrupted `fit` needs, beside the weights, to go on as if nothing had been.
+
+A point is taken between two batches or two epochs. It holds the epoch and the step, the history, the state of
+callbacks and metrics, the random generators, and the place in the data: the random state in which the pass
+over it began, from which the same order follows again, and how many batches were read since.
+"""
+
+from collections import Counter
+
+import torch
+
+from torchkeras_lite.callbacks.monitor import flatten_metrics
+from torchkeras_lite.engine import collecting
+from torchkeras_lite.random.state import random_state, restore_random_state
+from torchkeras_lite.training.batches import WrappedBatches
+
+
+class TrackedBatches(WrappedBatches):
+    """Batches of a source, with the place in it.
+
+    Args:
+        batches: The source.
+
+    Attributes:
+        began: Random state in which the pass over the source began.
+        used: Batches of the pass that were given.
+        is_open: Whether the pass is going on.
+    """
+
+    def __init__(self, batches):
+        super().__init__(batches)
+        self.began = None
+        self.used = 0
+        self.is_open = False
+        self._place = None
+
+    def go_to(self, place, state):
+        """Have the next pass begin at `place`, and leave the random generators in `state` there."""
+        self._place = place, state
+
+    def place(self):
+        """Return the place in the pass that is going on, `None` between passes."""
+        return {"began": self.began, "used": self.used} if self.is_open else None
+
+    def __iter__(self):
+        place, self._place = self._place, None
+        if place is not None:
+            restore_random_state(place[0]["began"])
+        self.began, self.used, self.is_open = random_state(), 0, True
+        stream = iter(self.batches)
+        try:
+            if place is not None:
+                while self.used < place[0]["used"] and next(stream, None) is not None:
+                    self.used += 1
+                restore_random_state(place[1])
+            for batch in stream:
+                self.used += 1
+                yield batch
+        finally:
+            self.is_open = False
+            if hasattr(stream, "close"):
+                stream.close()
+
+
+class TrainingPoint:
+    """Takes and restores points of one `fit`; `BackupAndRestore` finds it as `model.training_point`.
+
+    Args:
+        model: The model.
+        batches: Its `Batches`; their source is tracked from here on.
+        callbacks: The `CallbackList`.
+    """
+
+    def __init__(self, model, batches, callbacks):
+        self.model = model
+        self.callbacks = callbacks
+        self.pending = None
+        self.epoch_began = None
+        parent = None
+        source = batches
+        while isinstance(source, WrappedBatches):
+            parent, source = source, source.batches
+        self.tracked = TrackedBatches(source)
+        self.batches = self.tracked if parent is None else batches
+        if parent is not None:
+            parent.batches = self.tracked
+
+    def take(self, epoch, step):
+        """Return the point: plain values, lists, dicts and tensors.
+
+        Args:
+            epoch: Number of the epoch that is going on or comes next, from 0.
+            step: Batches of it that are done.
+        """
+        return {
+            "epoch": epoch,
+            "step": step,
+            "stop_training": bool(self.model.stop_training),
+            "learning_rate": self._rate(),
+            "callbacks": [[type(c).__name__, c.state_dict()] for c in self._stateful()],
+            "metrics": [_metric_state(metric) for metric in self._metrics()] if step else [],
+            "draws": [source.random_state() for source in random_sources(self.model)],
+            "place": self.tracked.place(),
+            "epoch_began": self.epoch_began,
+            "random": random_state(),
+        }
+
+    def begin(self):
+        """Restore the point that a callback has put into `pending`; called after `on_train_begin`."""
+        point = self.pending
+        if point is None:
+            return
+        self._restore_callbacks(point["callbacks"])
+        for source, state in zip(random_sources(self.model), point["draws"], strict=False):
+            source.restore_random_state(state)
+        self.model.stop_training = point["stop_training"]
+        if point["place"] is not None:
+            self.tracked.go_to(point["place"], point["random"])
+        restore_random_state(point["random"])
+
+    def before_epoch(self):
+        """Note the random state before the data of an epoch is made ready; the old one where it had begun."""
+        if self.pending is not None and self.pending["step"]:
+            restore_random_state(self.pending["epoch_began"])
+        self.epoch_began = random_state()
+
+    def begin_epoch(self):
+        """Restore what the begin of an epoch has changed, if it had begun; return the steps that are done."""
+        point, self.pending = self.pending, None
+        if point is None or not point["step"]:
+            return 0
+        self._resolve(point["place"])
+        self._restore_callbacks(point["callbacks"])
+        if point["learning_rate"] is not None:
+            self.model.optimizer.learning_rate = point["learning_rate"]
+        for metric, state in zip(self._metrics(), point["metrics"], strict=False):
+            _restore_metric(metric, state)
+        return point["step"]
+
+    def _resolve(self, place):
+        """Have losses and metrics given by name made, as by the first batch, so that they can have a state."""
+        model = self.model
+        if model.compiled_metrics.parts is not None or place is None:
+            return
+        restore_random_state(place["began"])
+        x, y, _ = self.batches.first()
+        with torch.no_grad():
+            y_pred = model(x)
+        model.compiled_metrics.build(model, y, y_pred)
+        if model.compiled_loss is not None and model.compiled_loss.parts is None:
+            model.compiled_loss.build(model, y, y_pred)
+
+    def _rate(self):
+        rate = getattr(self.model.optimizer, "_rate", None)
+        return float(rate) if isinstance(rate, (int, float)) else None
+
+    def _stateful(self):
+        return [callback for callback in self.callbacks if hasattr(callback, "load_state_dict")]
+
+    def _restore_callbacks(self, states):
+        """Give each callback the state of the one of its class and number among those of that class."""
+        seen, table = Counter(), {}
+        for name, state in states:
+            table[name, seen[name]] = state
+            seen[name] += 1
+        seen.clear()
+        for callback in self._stateful():
+            name = type(callback).__name__
+            state = table.get((name, seen[name]))
+            seen[name] += 1
+            if state:
+                callback.load_state_dict(state)
+
+    def _metrics(self):
+        return list(flatten_metrics(self.model.metrics))
+
+
+def _metric_state(metric):
+    if hasattr(metric, "kept_batches"):
+        return metric.kept_batches()
+    return [variable.value for variable in metric.variables]
+
+
+def _restore_metric(metric, state):
+    if hasattr(metric, "kept_batches"):
+        metric.keep_batches(state)
+        return
+    for variable, value in zip(metric.variables, state, strict=False):
+        variable.assign(value)
+
+
+def random_sources(model):
+    """Return the generators, and generators of seeds, that the layers of `model` keep."""
+    found = []
+    for layer in collecting.all_layers(model):
+        for value in vars(layer).values():
+            if hasattr(value, "restore_random_state") and value not in found:
+                found.append(value)
+    return found
