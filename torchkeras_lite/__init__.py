@@ -31,6 +31,7 @@ from torchkeras_lite.engine.function import Function
 from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.keras_tensor import KerasTensor
 from torchkeras_lite.engine.precision import DTypePolicy
+from torchkeras_lite.engine.rematerialization import RematScope, remat
 from torchkeras_lite.engine.variable import Variable
 from torchkeras_lite.initializers import Initializer
 from torchkeras_lite.layers import Input, Layer
@@ -56,6 +57,7 @@ __all__ = [
     "Operation",
     "Optimizer",
     "Regularizer",
+    "RematScope",
     "Sequential",
     "Variable",
     "activations",
@@ -76,6 +78,7 @@ __all__ = [
     "optimizers",
     "random",
     "regularizers",
+    "remat",
     "saving",
     "tree",
     "utils",

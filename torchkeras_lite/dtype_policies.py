@@ -1,11 +1,11 @@
 """Dtype policies: which dtype weights are kept in and which one is computed in."""
 
 from torchkeras_lite.base import serialization
-from torchkeras_lite.engine.precision import DTypePolicy, get
+from torchkeras_lite.engine.precision import DTypePolicy, DTypePolicyMap, get
 
 FloatDTypePolicy = DTypePolicy
 
-__all__ = ["DTypePolicy", "FloatDTypePolicy", "deserialize", "get", "serialize"]
+__all__ = ["DTypePolicy", "DTypePolicyMap", "FloatDTypePolicy", "deserialize", "get", "serialize"]
 
 
 def serialize(dtype_policy):

@@ -106,7 +106,9 @@ def with_schedule_and_averages():
 
 
 def with_loss_scale():
-    return *model_and_data(keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(), dynamic_growth_steps=2)), []
+    return *model_and_data(
+        keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(), dynamic_growth_steps=2)
+    ), []
 
 
 def with_two_outputs():

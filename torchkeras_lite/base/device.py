@@ -6,6 +6,8 @@ import re
 
 import torch
 
+from torchkeras_lite.base import processes
+
 _chosen: contextvars.ContextVar[torch.device | None] = contextvars.ContextVar("device", default=None)
 
 
@@ -74,4 +76,4 @@ def default_device():
     configured = torch.get_default_device()
     if configured.type != "cpu" or not torch.accelerator.is_available():
         return configured
-    return torch.accelerator.current_accelerator()
+    return processes.accelerator()

@@ -1,12 +1,11 @@
 """Automatic names (`dense`, `dense_1`, ...) and paths (`sequential/dense/kernel`), by Keras's rules."""
 
-import contextlib
 import contextvars
 import re
 from collections import Counter
 
 _used_names: Counter[str] = Counter()
-_scopes: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("scopes", default=())
+_scopes: contextvars.ContextVar[tuple["name_scope", ...]] = contextvars.ContextVar("scopes", default=())
 
 
 def to_snake_case(name):
@@ -33,16 +32,50 @@ def reset_names():
     _used_names.clear()
 
 
-@contextlib.contextmanager
-def name_scope(name):
-    """Make the paths of what is built inside start with `name/`."""
-    token = _scopes.set((*_scopes.get(), name))
-    try:
-        yield
-    finally:
-        _scopes.reset(token)
+class name_scope:  # noqa: N801, Keras's name, and a class there too
+    """Make the paths of what is built inside start with `name/`.
+
+    Args:
+        name: A name without `/`.
+        caller: Whose scope it is. The same caller's scope of the same name directly inside counts once.
+        deduplicate: Whether it counts once; `False` repeats the name.
+        override_parent: A path that takes the place of the open scopes around it.
+
+    Raises:
+        ValueError: `name` is no string or has a `/`.
+
+    Source: Keras 3 `keras.name_scope`.
+    """
+
+    def __init__(self, name, caller=None, deduplicate=True, override_parent=None):
+        if not isinstance(name, str) or "/" in name:
+            raise ValueError(
+                f"name_scope: `name` must be a string and cannot contain character `/`, got name={name!r}."
+            )
+        self.name = name
+        self.caller = caller
+        self.deduplicate = deduplicate
+        self.override_parent = override_parent
+        self._tokens = []
+
+    def __enter__(self):
+        scopes = _scopes.get()
+        top = scopes[-1] if scopes else None
+        repeats = top is not None and self.caller is not None and top.caller is self.caller
+        if not (self.deduplicate and repeats and top.name == self.name):
+            scopes = (*scopes, self)
+        self._tokens.append(_scopes.set(scopes))
+        return self
+
+    def __exit__(self, *exception):
+        _scopes.reset(self._tokens.pop())
 
 
 def current_path():
     """Return the names of the open scopes, joined by `/`."""
-    return "/".join(_scopes.get())
+    parts = []
+    for scope in _scopes.get():
+        if scope.override_parent is not None:
+            parts = [part for part in scope.override_parent.split("/") if part]
+        parts.append(scope.name)
+    return "/".join(parts)

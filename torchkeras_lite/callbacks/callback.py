@@ -40,7 +40,7 @@ class Callback:
         self._model = model
 
     def state_dict(self):
-        """Return what `BackupAndRestore` keeps of the callback: plain values, arrays, lists and dicts of them."""
+        """Return what `BackupAndRestore` keeps of the callback: plain values, arrays, lists, dicts."""
         return {name: getattr(self, name) for name in self.stateful}
 
     def load_state_dict(self, state_dict):

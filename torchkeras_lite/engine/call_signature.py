@@ -1,5 +1,6 @@
 """What a layer's `call` takes: which arguments are tensors, and whether it wants `training` and masks."""
 
+import functools
 import inspect
 
 _KINDS = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -40,3 +41,9 @@ class CallSignature:
         if args:
             return args[0]
         return kwargs.get(self.first)
+
+
+@functools.lru_cache(maxsize=256)
+def signature_of(function):
+    """Return the `CallSignature` of a method such as `build`, read once."""
+    return CallSignature(function)

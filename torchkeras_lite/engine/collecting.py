@@ -198,6 +198,15 @@ def regularized_weights(layer):
     return [w for w in weights(layer) if w.regularizer is not None and w.trainable]
 
 
+def metrics(layer):
+    """Return the metrics that `layer` and the layers inside keep in attributes, lists and dicts, each once."""
+    found = []
+    for one in all_layers(layer):
+        kept = [one.__dict__.get(name) for name in (*one._metric_attributes, *one._containers)]
+        found += [m for m in nested.flatten(kept) if hasattr(m, "update_state") and m not in found]
+    return found
+
+
 def only_call(layer, what):
     """Return the first symbolic call of `layer`.
 

@@ -49,7 +49,8 @@ def trace(inputs, outputs, owner="Model"):
     flat_inputs = _symbolic(inputs, "inputs", owner)
     flat_outputs = _symbolic(outputs, "outputs", owner)
     given = {id(tensor) for tensor in flat_inputs}
-    order, first_visit = _walk(flat_outputs, flat_inputs, given, owner)
+    names = {id(leaf): ".".join(map(str, path)) for path, leaf in nested.flatten_with_path(outputs)}
+    order, first_visit = _walk(flat_outputs, flat_inputs, given, owner, names)
     masks = [t._keras_mask for t in flat_outputs if getattr(t, "_keras_mask", None) is not None]
     with contextlib.suppress(ValueError):  # a mask from before the model's inputs ends there
         order, first_visit = _walk(flat_outputs + masks, flat_inputs, given, owner)
@@ -75,7 +76,7 @@ def _symbolic(structure, what, owner):
     for leaf in leaves:
         if not isinstance(leaf, KerasTensor):
             raise ValueError(
-                f"{owner}: all `{what}` values must be KerasTensors, got {leaf!r} of type "
+                f"{owner}: All `{what}` values must be KerasTensors, got {leaf!r} of type "
                 f"{type(leaf).__name__}. Make inputs "
                 "with `Input(shape)` and outputs by calling layers on them."
             )
@@ -86,8 +87,11 @@ def _symbolic(structure, what, owner):
     return leaves
 
 
-def _walk(outputs, inputs, given, owner):
-    """Return the calls below `outputs`, inputs first, and the order in which their owners were met."""
+def _walk(outputs, inputs, given, owner, paths=None):
+    """Return the calls below `outputs`, inputs first, and the order in which their owners were met.
+
+    `paths` says where in the structure of outputs each is.
+    """
     order, state, first_visit = [], {}, {}
     for output in outputs:
         stack = [(output, None)]
@@ -105,9 +109,9 @@ def _walk(outputs, inputs, given, owner):
             if call.is_input and id(tensor) not in given:
                 names = [t.name for t in inputs]
                 raise ValueError(
-                    f"{owner}: graph disconnected. Output {_describe(output)} is not connected to `inputs`: "
-                    f"it depends on the input {_describe(tensor)}, which is "
-                    f"not among the model's inputs {names}. Add it to `inputs`, or start from another tensor."
+                    f"{owner}: graph disconnected. Output with path `{(paths or {}).get(id(output), '')}` is not "
+                    f"connected to `inputs`: {_describe(output)} depends on the input {_describe(tensor)}, "
+                    f"which is not among the model's inputs {names}. Add it to `inputs`, or start from another tensor."
                 )
             state[id(call)] = "open"
             first_visit.setdefault(id(call.owner), len(first_visit))

@@ -134,22 +134,27 @@ def check_inputs(layer, spec, inputs):
     else:
         tensors = nested.flatten(inputs)
     if len(tensors) != len(specs):
+        names = [one.name for one in specs if one.name is not None]
+        keys = f"named input(s) with keys {names}" if len(names) == len(specs) else "input(s)"
         raise ValueError(
-            f"Layer '{layer.name}' expects {len(specs)} input(s), but it received {len(tensors)} input "
-            "tensors. "
-            f"Pass {'one tensor' if len(specs) == 1 else f'a list of {len(specs)} tensors'}."
+            f"Layer '{layer.name}' expects {len(specs)} {keys}, but it received {len(tensors)} input "
+            f"tensors. Pass {'one tensor' if len(specs) == 1 else f'a list of {len(specs)} tensors'}"
+            f"{', or a dict with these keys' if names else ''}."
         )
     for index, (tensor, one) in enumerate(zip(tensors, specs, strict=True)):
         if tensor is None:
             if one.optional:
                 continue
-            raise ValueError(f"{describe(layer)}: input {index} is missing (None). Pass a tensor.")
+            raise ValueError(
+                f"{describe(layer)}: input {index} is missing (None), and it is not optional. Pass a tensor, or "
+                "declare it with `Input(..., optional=True)`."
+            )
         shape = tuple(tensor.shape)
         complaint = one.complaint(shape, tensor.dtype if one.dtype else None)
         if complaint:
             raise ValueError(
-                f"Input {index} of layer '{layer.name}' is incompatible with the layer: {complaint}. "
-                f"Full shape received: {shape}. {_remedy(layer, one)}"
+                f"Input {index} of layer '{layer.name}' is incompatible with the layer: {complaint}"
+                f"{layer._input_place(index)}. Full shape received: {shape}. {_remedy(layer, one)}"
             )
 
 

@@ -83,9 +83,9 @@ class Call:
         return self.outputs
 
 
-def is_symbolic(value):
-    """Whether `value` is a `KerasTensor`."""
-    return isinstance(value, KerasTensor)
+def is_symbolic(x):
+    """Whether `x` is a `KerasTensor`."""
+    return isinstance(x, KerasTensor)
 
 
 def any_symbolic(structure):

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import inspect
 import itertools
 from abc import ABCMeta
 from typing import Any
@@ -13,7 +14,7 @@ from torchkeras_lite import constraints, initializers, regularizers
 from torchkeras_lite.base import dtypes, naming
 from torchkeras_lite.base.checks import describe, suggestion
 from torchkeras_lite.base.device import build_on, default_device
-from torchkeras_lite.engine import auto_config, building, precision, tracking
+from torchkeras_lite.engine import auto_config, building, precision, rematerialization, tracking
 from torchkeras_lite.engine.call_signature import CallSignature
 from torchkeras_lite.engine.layer_calls import LayerCalls
 from torchkeras_lite.engine.weights import LayerBuffer, LayerParameter, WeightInfo
@@ -44,11 +45,18 @@ class LayerMeta(ABCMeta):
             )
         if layer.keeps_arguments:
             layer.__dict__["_arguments"] = (args, kwargs)
-        if cls.stateless and cls.build is Layer.build:
-            layer.__dict__["built"] = True
+        if cls.build is Layer.build:
+            layer.__dict__["built"] = layer.built or cls.stateless
+            layer._choose_policy()
         tracking.register_members(layer, layer._containers)
         tracking.share_mode(layer)
         return layer
+
+    @property
+    def __signature__(cls):
+        """The constructor's, which `help`, editors and `inspect.signature` show."""
+        parameters = list(inspect.signature(cls.__init__).parameters.values())
+        return inspect.Signature(parameters[1:])
 
     def __setattr__(cls, name, value):
         super().__setattr__(name, value)
@@ -70,6 +78,7 @@ def _finishing(build):
         try:
             with build_on(device), naming.name_scope(self.name):
                 self.__dict__["_path"] = naming.current_path()
+                self._choose_policy()
                 with torch.device("meta") if self.weight_specs else contextlib.nullcontext():
                     build(self, *args, **kwargs)
                 self._finish_build(args, kwargs, device)
@@ -148,6 +157,10 @@ class Layer(LayerCalls, metaclass=LayerMeta):
             raise ValueError(
                 f"{type(self).__name__}: `name` must be a string without `/`, got name={name!r}."
             )
+        if not isinstance(trainable, bool):
+            raise ValueError(
+                f"{type(self).__name__}: expected `trainable` to be a boolean, got trainable={trainable!r}."
+            )
         policy = precision.get(dtype)
         self.__dict__.update(
             _keras=True,
@@ -163,6 +176,7 @@ class Layer(LayerCalls, metaclass=LayerMeta):
             _trainable=bool(trainable),
             _dtype_policy=policy,
             _compute=self._call_dtype(policy),
+            _remat=rematerialization.current_scope(),
             _device=None,
             _building=False,
             _called=False,
@@ -226,8 +240,8 @@ class Layer(LayerCalls, metaclass=LayerMeta):
     def call(self, *args, **kwargs):
         """Compute the outputs from torch tensors."""
         raise NotImplementedError(
-            f"{type(self).__name__} has no `call` method. Define `call(self, inputs)` with what the layer "
-            "computes."
+            f"Layer {type(self).__name__} does not have a `call` method implemented. Define "
+            "`call(self, inputs)` with what the layer computes."
         )
 
     def get_config(self):
@@ -238,7 +252,7 @@ class Layer(LayerCalls, metaclass=LayerMeta):
         config = {
             "name": self.name,
             "trainable": self.trainable,
-            "dtype": auto_config.serialize_argument(self.dtype_policy),
+            "dtype": auto_config.serialize_argument(self._policy_map or self.dtype_policy),
         }
         if self.activity_regularizer is not None or self.config_names_activity_regularizer:
             config["activity_regularizer"] = auto_config.serialize_argument(self.activity_regularizer)

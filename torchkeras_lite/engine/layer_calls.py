@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from torchkeras_lite.base import naming, nested, text
+from torchkeras_lite.base import arrays, naming, nested, text
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.device import build_on, default_device
-from torchkeras_lite.engine import building, collecting, shapes, tracking
-from torchkeras_lite.engine.call_signature import CallSignature
+from torchkeras_lite.engine import building, collecting, rematerialization, shapes, tracking
+from torchkeras_lite.engine.call_signature import CallSignature, signature_of
 from torchkeras_lite.engine.input_spec import InputSpec, check_inputs
 from torchkeras_lite.engine.keras_tensor import Call, KerasTensor, any_symbolic, record_inside_module
 from torchkeras_lite.engine.layer_state import LayerState
@@ -176,9 +176,16 @@ class LayerCalls(LayerState):
         return before
 
     def _run(self, args, kwargs):
-        if shapes.is_probing() and _on_meta(args) and not self._is_on_meta():
-            return shapes.run_on_meta(self, args, kwargs)
+        if shapes.is_probing():
+            if _on_meta(args) and not self._is_on_meta():
+                return shapes.run_on_meta(self, args, kwargs)
+        elif self._remat is not None:
+            return self.rematerialized_call(super().__call__, *args, **kwargs)
         return super().__call__(*args, **kwargs)
+
+    def rematerialized_call(self, layer_call, *args, **kwargs):
+        """Call `layer_call`, which computes this layer, as the `RematScope` says in which it was made."""
+        return rematerialization.call_layer(self, self._remat, layer_call, args, kwargs)
 
     def _is_on_meta(self):
         tensor = next((t for tensors in (self.parameters(), self.buffers()) for t in tensors), None)
@@ -232,7 +239,7 @@ class LayerCalls(LayerState):
             if text.is_text(leaf):
                 self._accept_text(leaf)
                 return leaf
-            leaf = torch.as_tensor(leaf, device=self._own_device())
+            leaf = arrays.as_tensor(leaf, self._own_device())
         if (
             isinstance(leaf, torch.Tensor)
             and self.autocast
@@ -269,14 +276,14 @@ class LayerCalls(LayerState):
 
     @property
     def _wants_shapes(self):
-        return bool(CallSignature(type(self).build).keywords)
+        return bool(signature_of(type(self).build).keywords)
 
     def _build_shapes(self, given):
         """Match shapes to the parameters of `build`.
 
         `<argument>_shape`, or the first argument's for a single one.
         """
-        wanted = CallSignature(type(self).build)
+        wanted = signature_of(type(self).build)
         names = wanted.names or ["input_shape"]
         found = {}
         for name in names:
@@ -289,6 +296,10 @@ class LayerCalls(LayerState):
         if not wanted.names:  # the base's `build(*input_shapes)`
             return {}
         return found
+
+    def _input_place(self, index):
+        """Return words that say which input one of several is, for messages."""
+        return ""
 
     def _check_inputs(self, args, kwargs):
         if self.input_spec is not None:
@@ -361,6 +372,7 @@ class LayerCalls(LayerState):
             and self._called
             and self.activity_regularizer is None
             and not self._holds_losses
+            and self._remat is None
             and not (self.computes_itself and self.dtype_policy.name.startswith("mixed_"))
             and not (
                 self.creates_masks
@@ -427,7 +439,7 @@ class LayerCalls(LayerState):
             return nested.map_structure(lambda t: t.spec if isinstance(t, KerasTensor) else t, outputs)
         if cls.compute_output_shape is not LayerCalls.compute_output_shape:
             given = self._call_signature.bind(args, kwargs)
-            wanted = CallSignature(cls.compute_output_shape)
+            wanted = signature_of(cls.compute_output_shape)
             first = nested.map_structure(_shape_of, self._call_signature.first_argument(args, kwargs))
             rest = {
                 name: nested.map_structure(_shape_of, given[name.removesuffix("_shape")])
@@ -510,7 +522,7 @@ class LayerCalls(LayerState):
         if self._build_arguments is None:
             return None
         args, kwargs = self._build_arguments
-        names = CallSignature(type(self).build).names
+        names = signature_of(type(self).build).names
         named = {**dict(zip(names, args, strict=False)), **kwargs}
         if set(named) == {"input_shape"} or len(named) == 1:
             return {"input_shape": next(iter(named.values()))}

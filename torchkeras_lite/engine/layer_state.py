@@ -16,6 +16,8 @@ from torchkeras_lite.engine.weights import LayerBuffer, LayerParameter
 class LayerState(StoredWeights, nn.Module):
     """The attributes of a layer. See `Layer`."""
 
+    _policy_map = None  # the `DTypePolicyMap` that the layer was made with
+
     def __setattr__(self, name, value):
         if name == "training":  # set in code that torch compiles
             self.__dict__[name] = value
@@ -117,9 +119,18 @@ class LayerState(StoredWeights, nn.Module):
     @dtype_policy.setter
     def dtype_policy(self, value):
         policy = precision.get(value)
+        if self._policy_map is not None and policy != self._policy_map[self.path]:
+            self._policy_map.pop(self.path, None)
+            self._policy_map[self.path] = policy
         self.__dict__["_dtype_policy"] = policy
         self.__dict__["_compute"] = self._call_dtype(policy)
         self._choose_path()
+
+    def _choose_policy(self):
+        """Take the policy that a `DTypePolicyMap` has for the path of this layer."""
+        if isinstance(self._dtype_policy, precision.DTypePolicyMap):
+            self.__dict__["_policy_map"] = self._dtype_policy
+            self.dtype_policy = self._dtype_policy[self.path]
 
     @property
     def dtype(self):
@@ -211,6 +222,16 @@ class LayerState(StoredWeights, nn.Module):
         From `add_loss` in the last call, and from regularizers.
         """
         return collecting.losses(self)
+
+    @property
+    def metrics(self):
+        """The metrics that the layer and the layers inside keep in attributes."""
+        return collecting.metrics(self)
+
+    @property
+    def metrics_variables(self):
+        """State of these metrics."""
+        return [variable for metric in self.metrics for variable in metric.variables]
 
     @property
     def input(self):

@@ -1,7 +1,11 @@
 """Dtype policies: the dtype that weights are kept in and the one that is computed in, by Keras's names."""
 
+import re
+from collections.abc import MutableMapping
+
 from torchkeras_lite.base import config, dtypes, registry
 from torchkeras_lite.base.checks import suggestion
+from torchkeras_lite.base.serialization import serialize_keras_object
 
 _POLICIES = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16")
 _global = {"policy": None}
@@ -56,6 +60,11 @@ class DTypePolicy:
         """Dtype of computations and outputs."""
         return self._compute_dtype
 
+    @property
+    def quantization_mode(self):
+        """`None`: quantized layers are torch's own matter (`torchao`)."""
+        return None
+
     def get_config(self):
         """Return the constructor's arguments."""
         return {"name": self._name}
@@ -73,6 +82,100 @@ class DTypePolicy:
 
     def __repr__(self):
         return f'<DTypePolicy "{self._name}">'
+
+
+class DTypePolicyMap(DTypePolicy, MutableMapping):
+    """Policies by the paths of layers; a layer that is given the map as `dtype` takes the one for its path.
+
+    A key is a path, or a regular expression that must match all of one.
+
+    Args:
+        default_policy: Policy (or its name) for other paths; `None`: the global one.
+        policy_map: Dict of paths to policies or their names.
+
+    Raises:
+        TypeError: `policy_map` is no dict.
+        ValueError: a path that is there already, or that several expressions match.
+
+    Source: Keras 3 `keras.dtype_policies.DTypePolicyMap`.
+    """
+
+    def __init__(self, default_policy=None, policy_map=None):
+        if policy_map is not None and not isinstance(policy_map, dict):
+            raise TypeError(
+                f"DTypePolicyMap: `policy_map` must be a dict, got policy_map={policy_map!r} of type "
+                f"{type(policy_map).__name__}."
+            )
+        self._given_default = default_policy
+        self.default_policy = get(default_policy)
+        super().__init__(self.default_policy.name)
+        self._policies = {}
+        for path, policy in (policy_map or {}).items():
+            self[path] = policy
+
+    @property
+    def name(self):
+        """`"map_"` and the name of the default policy."""
+        return f"map_{self.default_policy.name}"
+
+    def __getitem__(self, path):
+        if path in self._policies:
+            return self._policies[path]
+        matching = [key for key in self._policies if re.fullmatch(key, path)]
+        if len(matching) > 1:
+            raise ValueError(
+                f"DTypePolicyMap: path '{path}' matches several keys: {matching}. Make the expressions exclude "
+                "each other."
+            )
+        return self._policies[matching[0]] if matching else self.default_policy
+
+    def __setitem__(self, path, policy):
+        if path in self._policies:
+            raise ValueError(
+                f"{path} already exist in the DTypePolicyMap with value {self._policies[path]}. Delete it first, "
+                "or use another key."
+            )
+        self._policies[path] = get(policy)
+
+    def __delitem__(self, path):
+        del self._policies[path]
+
+    def __contains__(self, path):
+        return path in self._policies
+
+    def __len__(self):
+        return len(self._policies)
+
+    def __iter__(self):
+        return iter(self._policies)
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        default = self._given_default
+        return {
+            "default_policy": None if default is None else serialize_keras_object(self.default_policy),
+            "policy_map": {path: serialize_keras_object(policy) for path, policy in self.items()},
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Return the map that `get_config` described."""
+        policies = {path: _of_config(policy) for path, policy in (config["policy_map"] or {}).items()}
+        return cls(_of_config(config["default_policy"]), policies)
+
+    def __eq__(self, other):
+        if not isinstance(other, DTypePolicyMap):
+            return False
+        return self.default_policy == other.default_policy and self._policies == other._policies
+
+    __hash__ = object.__hash__
+
+    def __repr__(self):
+        return f"<DTypePolicyMap default_policy={self.default_policy.name}, mapping={[*self.items()]}>"
+
+
+def _of_config(policy):
+    return DTypePolicy.from_config(policy["config"]) if isinstance(policy, dict) else policy
 
 
 def dtype_policy():
@@ -96,7 +199,8 @@ def get(identifier):
     if isinstance(identifier, DTypePolicy):
         return identifier
     if isinstance(identifier, dict):
-        return DTypePolicy.from_config(identifier["config"])
+        kind = DTypePolicyMap if identifier.get("class_name") == "DTypePolicyMap" else DTypePolicy
+        return kind.from_config(identifier["config"])
     if isinstance(identifier, str):
         return DTypePolicy(identifier)
     try:
@@ -109,3 +213,4 @@ def get(identifier):
 
 
 registry.publish("", {"DTypePolicy": DTypePolicy}, aliases=("dtype_policies",))
+registry.publish("dtype_policies", {"DTypePolicyMap": DTypePolicyMap})

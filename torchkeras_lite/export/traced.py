@@ -66,8 +66,10 @@ class Traced(torch.Tensor):
 SIZE_OF = "size of axis "
 
 
-class Size:
+class Size(torch.SymInt):
     """A size that is known when the model runs: what arithmetic makes of the sizes of unknown axes.
+
+    Of torch's symbolic integers it has the type alone, which lets torch's functions accept it.
 
     Args:
         values: Its two values.

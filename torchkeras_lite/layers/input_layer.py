@@ -1,5 +1,7 @@
 """`Input` and `InputLayer`: where a symbolic model begins."""
 
+import warnings
+
 from torchkeras_lite.base import config, dtypes
 from torchkeras_lite.base.checks import suggestion
 from torchkeras_lite.engine.input_spec import InputSpec
@@ -56,7 +58,9 @@ class InputLayer(Layer):
         name=None,
         **kwargs,
     ):
-        shape = kwargs.pop("input_shape", shape)
+        if "input_shape" in kwargs:
+            warnings.warn("Argument `input_shape` is deprecated. Use `shape` instead.", stacklevel=2)
+            shape = kwargs.pop("input_shape")
         batch_shape = kwargs.pop("batch_input_shape", batch_shape)
         if kwargs:
             unknown = next(iter(kwargs))
@@ -65,20 +69,19 @@ class InputLayer(Layer):
                 f"Unrecognized keyword arguments passed to InputLayer: {kwargs}{suggestion(unknown, known)}"
             )
         super().__init__(name=name)
-        if sparse or ragged:
-            raise ValueError(
-                f"Input '{self.name}': sparse and ragged inputs are not supported; pass dense arrays."
-            )
         if input_tensor is not None:
-            if not isinstance(input_tensor, KerasTensor):
+            given = {"shape": shape, "batch_shape": batch_shape, "batch_size": batch_size, "dtype": dtype}
+            self._check_tensor(input_tensor, {**given, "sparse": sparse, "ragged": ragged})
+            shape, batch_size, batch_shape, dtype = None, None, input_tensor.shape, input_tensor.dtype
+        for kind, wanted in (("sparse", sparse), ("ragged", ragged)):
+            if wanted:
+                raise ValueError(f"Input '{self.name}': `{kind}=True` is not supported; pass dense arrays.")
+        for argument, value in (("shape", shape), ("batch_size", batch_size)):
+            if value is not None and batch_shape is not None:
                 raise ValueError(
-                    f"Input '{self.name}': argument `input_tensor` must be a KerasTensor, got "
-                    f"{type(input_tensor).__name__}."
+                    f"Input '{self.name}': you cannot pass both `{argument}` and `batch_shape`, got "
+                    f"{argument}={value} and batch_shape={batch_shape}. Leave one out."
                 )
-            batch_shape = batch_shape or input_tensor.shape
-            dtype = dtype or input_tensor.dtype
-        if shape is not None and batch_shape is not None and input_tensor is None:
-            raise ValueError(f"Input '{self.name}': pass `shape` or `batch_shape`, not both.")
         if batch_shape is None:
             if shape is None:
                 raise ValueError(f"Input '{self.name}': you must pass a `shape` argument.")
@@ -98,7 +101,34 @@ class InputLayer(Layer):
         call.outputs = tensor
         self.__dict__["_calls"] = [call]
 
-    def call(self, inputs):
+    def _check_tensor(self, tensor, given):
+        """Raise where `input_tensor` is none, or another argument says something else."""
+        if not isinstance(tensor, KerasTensor):
+            raise ValueError(
+                f"Input '{self.name}': Argument `input_tensor` must be a KerasTensor, got {tensor!r} of type "
+                f"{type(tensor).__name__}."
+            )
+        known = {
+            "shape": tensor.shape[1:],
+            "batch_shape": tensor.shape,
+            "batch_size": tensor.shape[0] if tensor.shape else None,
+            "dtype": tensor.dtype,
+            "sparse": False,
+            "ragged": False,
+        }
+        given = {key: value for key, value in given.items() if value is not None}
+        for key in {"shape", "batch_shape"} & given.keys():
+            given[key] = standardize_shape(given[key])
+        if "dtype" in given:
+            given["dtype"] = dtypes.standardize_dtype(given["dtype"])
+        for key, value in given.items():
+            if value != known[key]:
+                raise ValueError(
+                    f"Input '{self.name}': with `input_tensor`, you cannot provide an incompatible `{key}`: "
+                    f"got {key}={value!r}, and the tensor has {known[key]!r}. Leave `{key}` out."
+                )
+
+    def call(self, inputs=None):
         """Return the inputs."""
         return inputs
 

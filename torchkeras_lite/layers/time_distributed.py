@@ -10,6 +10,7 @@ from torchkeras_lite.engine.keras_tensor import KerasTensor
 from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.layers.batch_normalization import BatchNormalization
 from torchkeras_lite.layers.recurrent import RNN
+from torchkeras_lite.layers.recurrent_cell import RecurrentCell
 from torchkeras_lite.layers.regularization import (
     AlphaDropout,
     Dropout,
@@ -119,10 +120,17 @@ class TimeDistributed(Wrapper):
         kwargs = {} if mask is None else {"mask": mask}
         return nn.Module.__call__(self.layer, inputs, **kwargs)
 
-    @torch.compiler.assume_constant_result
     def steps_are_independent(self, training):
         """Whether one call with all steps in the batch does what a call for each step does."""
-        return all(_rows_are_independent(one, training) for one in collecting.all_layers(self.layer))
+        return _all_independent(self.layer, training)
+
+
+def _all_independent(layer, training):
+    if not _rows_are_independent(layer, training):
+        return False
+    if isinstance(layer, RecurrentCell):  # torch.compile may not even look at the `nn.LSTM` inside
+        return True
+    return all(_all_independent(inner, training) for inner in collecting.sublayers(layer))
 
 
 def _rows_are_independent(layer, training):

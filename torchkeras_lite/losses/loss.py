@@ -1,6 +1,6 @@
 """`Loss`, the base of all losses, and how loss values are weighted and reduced to one number."""
 
-from torchkeras_lite.base import config, naming, serialization
+from torchkeras_lite.base import config, naming, processes, serialization
 from torchkeras_lite.base.checks import suggestion
 from torchkeras_lite.base.dtypes import standardize_dtype, torch_dtype
 from torchkeras_lite.losses.arguments import (
@@ -253,9 +253,10 @@ def reduce_weighted_values(
     if reduction in ("none", None) or values.ndim == 0 or tuple(values.shape) == (0,):
         return values
     if reduction == "sum" or values.numel() == 0:
-        return values.sum()
+        share = processes.part().share
+        return values.sum() if share in (0, 1) else values.sum() / share  # shares weigh it again
     if reduction == "mean_with_sample_weight" and weight is not None:
-        divisor = weight.sum()
+        divisor = processes.total_divisor(weight.sum())
         is_zero = divisor == 0
         return (values.sum() / divisor.masked_fill(is_zero, 1)).masked_fill(is_zero, 0)
     return values.mean()
@@ -269,7 +270,8 @@ def _merged_weight(values, sample_weight, mask, reduction, owner):
         return sample_weight
     mask = to_tensor(mask, values.dtype, values.device)
     if reduction in ("sum_over_batch_size", "mean"):
-        mask = mask * (mask.numel() / mask.sum().clamp(min=1))
+        kept = processes.total_divisor(mask.sum())
+        mask = mask * (mask.numel() / kept.clamp(min=processes.part().share or 1))
     if sample_weight is None:
         return mask
     mask, sample_weight = match_ranks(mask, sample_weight)

@@ -145,4 +145,4 @@ def _tensors(places, made):
         return {key: _tensors(part, made) for key, part in places.items()}
     if len(places) == 3 and isinstance(places[0], str):
         return _tensor(places, made)
-    return [_tensors(part, made) for part in places]
+    return type(places)(_tensors(part, made) for part in places)

@@ -2,6 +2,7 @@
 
 import re
 import types
+import warnings
 from collections import Counter
 
 import numpy as np
@@ -167,6 +168,8 @@ def match_inputs(model, inputs):
     wanted = nested.flatten(recorded)
     if nested.is_nested(recorded) and nested.same_structure(recorded, inputs):
         return nested.flatten(inputs)
+    if isinstance(recorded, dict):
+        _tell_of_other_structure(recorded, inputs)
     if isinstance(inputs, dict):
         names = list(recorded) if isinstance(recorded, dict) else [t.name for t in wanted]
         ordered = sorted(names) if isinstance(recorded, dict) else names
@@ -187,6 +190,24 @@ def match_inputs(model, inputs):
             f"{names} in this order, or a dict with these keys."
         )
     return flat
+
+
+def _tell_of_other_structure(recorded, inputs):
+    """Warn where a graph of named inputs gets others; raise where they cannot be told apart.
+
+    Raises:
+        ValueError: a list, and the names are in another order than the alphabetical one in which Keras reads it.
+    """
+    if isinstance(inputs, dict) and inputs.keys() <= recorded.keys():
+        return
+    received = nested.map_structure(lambda leaf: f"Tensor(shape={tuple(getattr(leaf, 'shape', ()))})", inputs)
+    message = (
+        "The structure of `inputs` doesn't match the expected structure.\n"
+        f"Expected: {nested.map_structure(lambda t: t.name, recorded)}\nReceived: inputs={received}"
+    )
+    if not isinstance(inputs, dict) and list(recorded) != sorted(recorded):
+        raise ValueError(f"{message}\nPass a dict with these keys.")
+    warnings.warn(message, stacklevel=2)
 
 
 def run(model, inputs):

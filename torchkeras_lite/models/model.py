@@ -11,7 +11,7 @@ from torchkeras_lite.engine import collecting, shapes
 from torchkeras_lite.engine.keras_tensor import Call, KerasTensor
 from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.engine.shapes import TensorSpec
-from torchkeras_lite.models import graph_model
+from torchkeras_lite.models import graph_model, state_tree
 from torchkeras_lite.models.graph_config import graph_config, tensors_from_config
 from torchkeras_lite.saving.model_files import save_model
 from torchkeras_lite.saving.model_json import model_to_json
@@ -108,6 +108,12 @@ class Model(Trainer, Layer):
         else:
             super()._build_for(args, kwargs)
 
+    def _input_place(self, index):
+        if self._recording is None:
+            return ""
+        path, tensor = nested.flatten_with_path(self._recording.inputs)[index]
+        return f" (the input with name '{tensor.name}' and path '{'.'.join(map(str, path))}')"
+
     def _note_shapes(self, args, kwargs):
         """Remember the shapes of the first call, with which a file has the model built."""
         given = self._call_signature.bind(args, kwargs)
@@ -202,6 +208,18 @@ class Model(Trainer, Layer):
         if self._recording is not None:
             return list(self._recording.modules)
         return _own_layers(self)
+
+    @layers.setter
+    def layers(self, value):
+        raise AttributeError(
+            "`Model.layers` attribute is reserved and should not be used. Please use another name."
+        )
+
+    @property
+    def operations(self):
+        """The layers, operations and calls of functions of the graph, in Keras's order."""
+        self._need_graph("operations")
+        return list(self._recording.operations)
 
     def get_layer(self, name=None, index=None):
         """Return a layer by its name or its place in `layers`.
@@ -301,6 +319,27 @@ class Model(Trainer, Layer):
             **kwargs: Passed on to `json.dumps`.
         """
         return model_to_json(self, **kwargs)
+
+    def get_state_tree(self, value_format="backend_tensor"):
+        """Return the values of weights, optimizer and metrics as dicts nested by their paths.
+
+        Args:
+            value_format: `"backend_tensor"` for torch tensors, `"numpy_array"` for copies.
+
+        Raises:
+            ValueError: an unknown format; two variables of one path.
+
+        Source: Keras 3 `Model.get_state_tree`.
+        """
+        return state_tree.state_tree(self, value_format)
+
+    def set_state_tree(self, state_tree_values):
+        """Give weights, optimizer and metrics the values in what `get_state_tree` returned, or in a part of it.
+
+        Raises:
+            ValueError: a part or path there is not; nothing is changed then.
+        """
+        state_tree.set_state_tree(self, state_tree_values)
 
     def get_config(self):
         """Return the layers and their calls as plain values; a subclass with a `call` of its own: its

@@ -190,9 +190,25 @@ class Sequential(Model):
         return inputs
 
     @property
+    def inputs(self):
+        """The symbolic inputs as a flat list, once built."""
+        self._need_graph("inputs")
+        return super().inputs
+
+    @property
+    def outputs(self):
+        """The symbolic outputs as a flat list, once built."""
+        self._need_graph("outputs")
+        return super().outputs
+
+    @property
     def layers(self):
         """The layers, without the `Input`."""
         return list(self._stack)
+
+    @layers.setter
+    def layers(self, value):
+        raise AttributeError("`Sequential.layers` attribute is reserved. Use `add()` and `pop()` to change it.")
 
     def get_config(self):
         """Return the name and the configs of the layers, the `Input` first."""

@@ -22,7 +22,7 @@ class Adafactor(Optimizer):
         epsilon_2: Smallest size that a weight is taken to have.
         clip_threshold: Largest root mean square of an update, before the step size.
         relative_step: Kept for configs; as in Keras it changes nothing.
-        **kwargs: See `Optimizer`.
+        *options, **kwargs: See `Optimizer`.
 
     Source: Keras 3 `keras.optimizers.Adafactor`; Shazeer and Stern 2018, arXiv:1804.04235. Differs from
     `torch.optim.Adafactor`: learning rate 0.001 (torch: 0.01), factored in Keras's layout.
@@ -36,9 +36,10 @@ class Adafactor(Optimizer):
         epsilon_2=1e-3,
         clip_threshold=1.0,
         relative_step=True,
+        *options,
         **kwargs,
     ):
-        super().__init__(learning_rate, **kwargs)
+        super().__init__(learning_rate, *options, **kwargs)
         self.beta_2_decay = beta_2_decay
         self.epsilon_1 = epsilon_1
         self.epsilon_2 = epsilon_2

@@ -13,14 +13,14 @@ class Adagrad(Optimizer):
         learning_rate: See `Optimizer`.
         initial_accumulator_value: Where the sums start, 0 or more.
         epsilon: Added to the sum inside the root.
-        **kwargs: See `Optimizer`.
+        *options, **kwargs: See `Optimizer`.
 
     Source: Keras 3 `keras.optimizers.Adagrad`; Duchi et al. 2011. Differs from `torch.optim.Adagrad`:
     epsilon is inside the root (1e-7; torch: 1e-10, outside), and the sums start at 0.1 (torch: 0).
     """
 
-    def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, **kwargs):
-        super().__init__(learning_rate, **kwargs)
+    def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, *options, **kwargs):
+        super().__init__(learning_rate, *options, **kwargs)
         self.initial_accumulator_value = initial_accumulator_value
         self.epsilon = epsilon
 
@@ -46,15 +46,15 @@ class Adadelta(Optimizer):
         learning_rate: See `Optimizer`. The paper's form has 1.0.
         rho: Decay of the averages of squares, in [0, 1).
         epsilon: Added to the averages inside the roots.
-        **kwargs: See `Optimizer`.
+        *options, **kwargs: See `Optimizer`.
 
     Source: Keras 3 `keras.optimizers.Adadelta`; Zeiler 2012, arXiv:1212.5701. Differs from
     `torch.optim.Adadelta`: learning rate 0.001 (torch: 1.0), rho 0.95 (torch: 0.9), epsilon 1e-7 (torch:
     1e-6).
     """
 
-    def __init__(self, learning_rate=0.001, rho=0.95, epsilon=1e-7, **kwargs):
-        super().__init__(learning_rate, **kwargs)
+    def __init__(self, learning_rate=0.001, rho=0.95, epsilon=1e-7, *options, **kwargs):
+        super().__init__(learning_rate, *options, **kwargs)
         self.rho = rho
         self.epsilon = epsilon
 

@@ -20,7 +20,7 @@ class Adam(Optimizer):
         beta_2: Decay of the average of squared gradients, in [0, 1).
         epsilon: Added to the root of the average of squares before its bias is corrected.
         amsgrad: Whether to divide by the largest average of squares so far (Reddi et al. 2018).
-        **kwargs: See `Optimizer`.
+        *options, **kwargs: See `Optimizer`.
 
     Source: Keras 3 `keras.optimizers.Adam`; Kingma and Ba 2014, arXiv:1412.6980. Differs from
     `torch.optim.Adam`: epsilon is 1e-7 and added before the bias correction (torch: 1e-8, after it);
@@ -29,8 +29,8 @@ class Adam(Optimizer):
 
     applies_weight_decay = True
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, **kwargs):
-        super().__init__(learning_rate, **kwargs)
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, *options, **kwargs):
+        super().__init__(learning_rate, *options, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
@@ -94,7 +94,7 @@ class AdamW(Adam):
         beta_2: See `Adam`.
         epsilon: See `Adam`.
         amsgrad: See `Adam`.
-        **kwargs: See `Optimizer`.
+        *options, **kwargs: See `Optimizer`.
 
     Raises:
         ValueError: `weight_decay` is `None`.
@@ -111,9 +111,10 @@ class AdamW(Adam):
         beta_2=0.999,
         epsilon=1e-7,
         amsgrad=False,
+        *options,
         **kwargs,
     ):
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **kwargs)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, *options, **kwargs)
         if weight_decay is None:
             raise ValueError(
                 "AdamW: Argument `weight_decay` must be a float. Received: weight_decay=None. Use Adam."

@@ -15,15 +15,15 @@ class Adamax(Optimizer):
         beta_1: Decay of the average of gradients, in [0, 1).
         beta_2: Decay of the largest absolute gradient, in [0, 1).
         epsilon: Added to the largest absolute gradient.
-        **kwargs: See `Optimizer`.
+        *options, **kwargs: See `Optimizer`.
 
     Source: Keras 3 `keras.optimizers.Adamax`; Kingma and Ba 2014, arXiv:1412.6980, section 7.1. Differs from
     `torch.optim.Adamax`: epsilon (1e-7; torch: 1e-8) is added when dividing, not to the gradient; learning
     rate 0.001 (torch: 0.002).
     """
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **kwargs):
-        super().__init__(learning_rate, **kwargs)
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, *options, **kwargs):
+        super().__init__(learning_rate, *options, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
@@ -51,15 +51,15 @@ class Nadam(Optimizer):
             step`.
         beta_2: Decay of the average of squared gradients, in [0, 1).
         epsilon: Added to the root of the corrected average of squares.
-        **kwargs: See `Optimizer`.
+        *options, **kwargs: See `Optimizer`.
 
     Source: Keras 3 `keras.optimizers.Nadam`; Dozat 2015. Differs from `torch.optim.NAdam`: epsilon 1e-7
     (torch: 1e-8), learning rate 0.001 (torch: 0.002), and the decay of `beta_1` goes by the step (torch:
     step times 0.004).
     """
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **kwargs):
-        super().__init__(learning_rate, **kwargs)
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, *options, **kwargs):
+        super().__init__(learning_rate, *options, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon

@@ -79,14 +79,20 @@ def check_momentum(owner, momentum):
 
 
 def full_signature(cls):
-    """Return the signature of `cls` with the parameters that its `**kwargs` hands on to its base class."""
+    """Return the signature of `cls` with the parameters that its `**kwargs` hands on to its base class.
+
+    Where the constructor also takes `*options`, these can be given by position, as in Keras.
+    """
     own = list(inspect.signature(cls.__init__).parameters.values())[1:]
     named = {parameter.name for parameter in own}
     if "learning_rate" not in named or not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own):
         return inspect.Signature(own)
+    by_position = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in own)
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD if by_position else inspect.Parameter.KEYWORD_ONLY
     inherited = [
-        parameter.replace(kind=parameter.KEYWORD_ONLY)
+        parameter.replace(kind=kind)
         for parameter in inspect.signature(cls.__base__).parameters.values()
-        if parameter.name not in named
+        if parameter.name not in named and parameter.kind is not parameter.VAR_KEYWORD
     ]
-    return inspect.Signature([*own[:-1], *inherited, own[-1]])
+    kept = [parameter for parameter in own[:-1] if parameter.kind is not parameter.VAR_POSITIONAL]
+    return inspect.Signature([*kept, *inherited, own[-1]])

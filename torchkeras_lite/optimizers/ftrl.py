@@ -17,7 +17,7 @@ class Ftrl(Optimizer):
         l2_regularization_strength: L2 penalty on the weights, 0 or more.
         l2_shrinkage_regularization_strength: L2 penalty that enters through the gradients only, 0 or more.
         beta: The paper's beta.
-        **kwargs: See `Optimizer`.
+        *options, **kwargs: See `Optimizer`.
 
     Raises:
         ValueError: a strength or the initial value below 0, a power above 0.
@@ -34,9 +34,10 @@ class Ftrl(Optimizer):
         l2_regularization_strength=0.0,
         l2_shrinkage_regularization_strength=0.0,
         beta=0.0,
+        *options,
         **kwargs,
     ):
-        super().__init__(learning_rate, **kwargs)
+        super().__init__(learning_rate, *options, **kwargs)
         self.learning_rate_power = learning_rate_power
         self.initial_accumulator_value = initial_accumulator_value
         self.l1_regularization_strength = l1_regularization_strength

@@ -14,13 +14,13 @@ class Lamb(Optimizer):
         beta_1: Decay of the average of gradients, in [0, 1).
         beta_2: Decay of the average of squared gradients, in [0, 1).
         epsilon: Added to the root of the corrected average of squares.
-        **kwargs: See `Optimizer`.
+        *options, **kwargs: See `Optimizer`.
 
     Source: Keras 3 `keras.optimizers.Lamb`; You et al. 2019, arXiv:1904.00962. `torch.optim` has none.
     """
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **kwargs):
-        super().__init__(learning_rate, **kwargs)
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, *options, **kwargs):
+        super().__init__(learning_rate, *options, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon

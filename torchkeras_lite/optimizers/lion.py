@@ -13,7 +13,7 @@ class Lion(Optimizer):
         learning_rate: See `Optimizer`. About a tenth of Adam's.
         beta_1: Share of the momentum in the direction, in (0, 1].
         beta_2: Decay of the momentum, in [0, 1).
-        **kwargs: See `Optimizer`.
+        *options, **kwargs: See `Optimizer`.
 
     Raises:
         ValueError: `beta_1` out of (0, 1].
@@ -21,8 +21,8 @@ class Lion(Optimizer):
     Source: Keras 3 `keras.optimizers.Lion`; Chen et al. 2023, arXiv:2302.06675. `torch.optim` has none.
     """
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.99, **kwargs):
-        super().__init__(learning_rate, **kwargs)
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.99, *options, **kwargs):
+        super().__init__(learning_rate, *options, **kwargs)
         if beta_1 is None or not 0 < beta_1 <= 1:
             raise ValueError(
                 "Lion: Argument `beta_1` must be in the [0, 1] range. Otherwise, the optimizer degenerates "

@@ -16,7 +16,7 @@ class RMSprop(Optimizer):
         momentum: Share of the last step that is made again, in [0, 1].
         epsilon: Added to the average inside the root.
         centered: Whether to subtract the square of the average gradient (an estimate of the variance).
-        **kwargs: See `Optimizer`.
+        *options, **kwargs: See `Optimizer`.
 
     Raises:
         ValueError: `momentum` out of [0, 1].
@@ -26,8 +26,8 @@ class RMSprop(Optimizer):
     0.9 (torch's alpha: 0.99).
     """
 
-    def __init__(self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, **kwargs):
-        super().__init__(learning_rate, **kwargs)
+    def __init__(self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, *options, **kwargs):
+        super().__init__(learning_rate, *options, **kwargs)
         self.rho = rho
         self.momentum = check_momentum(self, momentum)
         self.epsilon = epsilon

@@ -16,16 +16,16 @@ class ScheduleFreeAdamW(Optimizer):
         beta_2: Decay of the average of squared gradients, in [0, 1).
         epsilon: Added to the root of the corrected average of squares.
         warmup_steps: Updates in which the rate climbs linearly to `learning_rate`.
-        **kwargs: See `Optimizer`.
+        *options, **kwargs: See `Optimizer`.
 
     Source: Keras 3 `keras.optimizers.ScheduleFreeAdamW`; Defazio et al. 2024, arXiv:2405.15682.
     `torch.optim` has none.
     """
 
     def __init__(
-        self, learning_rate=0.0025, beta_1=0.9, beta_2=0.999, epsilon=1e-8, warmup_steps=0, **kwargs
+        self, learning_rate=0.0025, beta_1=0.9, beta_2=0.999, epsilon=1e-8, warmup_steps=0, *options, **kwargs
     ):
-        super().__init__(learning_rate, **kwargs)
+        super().__init__(learning_rate, *options, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon

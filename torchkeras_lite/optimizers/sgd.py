@@ -17,7 +17,7 @@ class SGD(Optimizer):
         learning_rate: See `Optimizer`.
         momentum: Share of the last step that is made again, in [0, 1].
         nesterov: Whether to look ahead along the momentum (Nesterov 1983).
-        **kwargs: See `Optimizer`.
+        *options, **kwargs: See `Optimizer`.
 
     Raises:
         ValueError: `momentum` out of [0, 1].
@@ -26,8 +26,8 @@ class SGD(Optimizer):
     learning rate of its time, so the two part when the rate changes; weight decay is decoupled.
     """
 
-    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, **kwargs):
-        super().__init__(learning_rate, **kwargs)
+    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, *options, **kwargs):
+        super().__init__(learning_rate, *options, **kwargs)
         self.momentum = check_momentum(self, momentum)
         self.nesterov = nesterov
 

@@ -24,6 +24,7 @@ from torchkeras_lite.saving.legacy_h5 import (
     write_values,
     write_weights,
 )
+from torchkeras_lite.saving.legacy_layers import WRITTEN
 from torchkeras_lite.saving.legacy_training import compile_config, load_optimizer_state, training_config
 from torchkeras_lite.saving.places import KERAS_VERSION
 from torchkeras_lite.saving.uninitialized import META, give_storage
@@ -84,7 +85,7 @@ def _without_paths(entry):
         return {**entry, "config": config}
     kept = {key: entry[key] for key in ("name", "inbound_nodes") if key in entry}
     name = entry.get("registered_name") or entry["class_name"]
-    return {"class_name": name, "config": config, **kept}
+    return {"class_name": WRITTEN.get(name, name), "config": config, **kept}
 
 
 def load_legacy_model(path, custom_objects, compile, safe_mode):

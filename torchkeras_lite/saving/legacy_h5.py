@@ -92,13 +92,13 @@ def write_names(group, key, names):
     Raises:
         ValueError: a single name that does not fit.
     """
-    too_long = [name for name in names if len(name) > LIMIT]
+    too_long = [name for name in names if len(name.encode()) > LIMIT]
     if too_long:
         raise ValueError(
             f"The name {too_long[0][:60]!r}... is too long for an HDF5 attribute. Give the layer a "
             "shorter one."
         )
-    array = np.asarray(names)
+    array = np.asarray([name.encode() for name in names])
     count = 1
     parts = np.array_split(array, count)
     while any(part.nbytes > LIMIT for part in parts):
@@ -108,7 +108,7 @@ def write_names(group, key, names):
         group.attrs[key] = list(names)
     else:
         for number, part in enumerate(parts):
-            group.attrs[f"{key}{number}"] = part.tolist()
+            group.attrs[f"{key}{number}"] = [name.decode() for name in part.tolist()]
 
 
 class LegacyReader:

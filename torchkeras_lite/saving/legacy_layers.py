@@ -5,12 +5,13 @@ CLASSES = {
     "BatchNormalizationV2": "BatchNormalization",
     "CuDNNGRU": "GRU",
     "CuDNNLSTM": "LSTM",
-    "GroupedQueryAttention": "GroupQueryAttention",  # as Keras 3 calls it in these files
+    "GroupedQueryAttention": "GroupQueryAttention",
     "SyncBatchNormalization": "BatchNormalization",
     "ThresholdedReLU": "ReLU",
     "UnifiedGRU": "GRU",
     "UnifiedLSTM": "LSTM",
 }
+WRITTEN = {"GroupQueryAttention": "GroupedQueryAttention"}  # the name of Keras 3 in these files alone
 RENAMED = {
     "InputLayer": {"batch_input_shape": "batch_shape"},
     "LeakyReLU": {"alpha": "negative_slope"},

@@ -38,7 +38,7 @@ def training_config(model):
     settings = {key: serialize_keras_object(value) for key, value in optimizer.get_config().items()}
     return {
         **written,
-        **{key: config.get(key) for key in PLAIN},
+        **{key: getattr(model, key) for key in PLAIN},
         "optimizer_config": {"class_name": name, "config": settings},
     }
 

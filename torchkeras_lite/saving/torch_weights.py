@@ -190,8 +190,8 @@ def match(model, state, mapping=None):
         mapping: Foreign names, or the begin of such, to names in the model; or a function of a name.
 
     Raises:
-        ValueError: a mapping to names that are not there or shapes that do not fit; nothing that fits; several
-            ways to match by order.
+        ValueError: a mapping to names that are not there or shapes that do not fit; nothing that fits;
+            several ways to match by order.
     """
     own = own_tensors(model)
     table = {name: one for one in own for name in one.names}
@@ -331,7 +331,8 @@ def _by_order(own, state, *, have_names):
             how = _fit(one, state[name])
             if how is None:
                 raise ValueError(
-                    f"'{name}' of shape {tuple(state[name].shape)} does not fit '{one.key}' of shape {one.shape}."
+                    f"'{name}' of shape {tuple(state[name].shape)} does not fit '{one.key}' of shape "
+                    f"{one.shape}."
                 )
             found.append(Match(one, name, how))
     return found
@@ -346,8 +347,8 @@ def _refuse_ambiguous(ours, others):
             shapes = ", ".join(f"{leaf} {shape}" for leaf, shape in signature)
             raise ValueError(
                 f"It is ambiguous which weights go where: the modules {left} of the model and {right} of the "
-                f"checkpoint have the same shapes ({shapes}), other names, and another order. Pass `mapping`, "
-                f"for example {{{right[0]!r}: {left[0]!r}}}."
+                f"checkpoint have the same shapes ({shapes}), other names, and another order. Pass "
+                f"`mapping`, for example {{{right[0]!r}: {left[0]!r}}}."
             )
 
 

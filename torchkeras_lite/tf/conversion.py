@@ -39,7 +39,7 @@ def convert(value, dtype=None):
 
 
 def convert_beside(value, other):
-    """Return `value` as a tensor; a number, list or array that is none gets the dtype of the tensor `other`."""
+    """Return `value` as a tensor; a number, list or array gets the dtype of the tensor `other`."""
     if isinstance(value, (torch.Tensor, Weight, StringTensor, KerasTensor)) or not isinstance(
         other, (torch.Tensor, Weight)
     ):

@@ -91,7 +91,7 @@ def one_hot(indices, depth, on_value=1, off_value=0, axis=-1, dtype=None, name=N
     indices = convert(indices).long()
     hot = indices.unsqueeze(-1) == torch.arange(int(depth), device=indices.device)
     if dtype is None:
-        given = [value for value in (on_value, off_value) if value not in (0, 1) or hasattr(value, "dtype")]
+        given = [value for value in (on_value, off_value) if value not in (0, 1) or type(value) is not int]
         dtype = convert(given[0]).dtype if given else dtypes.float32
     hot = hot.movedim(-1, axis) if axis != -1 else hot
     return wrap(convert(on_value, dtype).where(hot, convert(off_value, dtype)))

@@ -205,7 +205,8 @@ class Dataset(Pipeline):
 
         Args:
             batch_size: Elements in a batch.
-            padded_shapes: Shape of each part, `None` and -1 for the longest of the batch; `None`: all axes so.
+            padded_shapes: Shape of each part, with `None` or -1 for the longest of the batch; `None`: so
+                for all axes.
             padding_values: Filling for each part, or for all; `None`: 0 and `""`.
             drop_remainder: Whether a last batch with fewer elements is left out.
             name: Accepted and unused.

@@ -89,8 +89,6 @@ BINARY = {
     "squared_difference": lambda x, y: torch.square(x - y),
     "subtract": ops.subtract,
     "truediv": ops.true_divide,
-    "truncatediv": lambda x, y: torch.div(x, y, rounding_mode="trunc"),
-    "truncatemod": torch.fmod,
     "xdivy": lambda x, y: torch.where(x == 0, torch.zeros_like(x), x / y),
     "xlog1py": torch.special.xlog1py,
     "xlogy": torch.special.xlogy,

@@ -63,8 +63,19 @@ def resize(
         size = (max(round(height * scale), 1), max(round(width * scale), 1))
     if method != "nearest" and not images.is_floating_point():
         images = images.float()
+    if method == "bicubic":  # Keys's kernel with a = -0.5, where torch's `interpolate` has -0.75
+        return _resize_by_cubes(images, size, antialias).float()
     result = ops.image.resize(images, size, method, antialias, data_format="channels_last")
     return result if method == "nearest" else result.float()
+
+
+def _resize_by_cubes(images, size, antialias):
+    rows, columns = images.ndim - 3, images.ndim - 2
+    shape = (*images.shape[:-3], *size, images.shape[-1])
+    scale = torch.tensor([size[0] / images.shape[rows], size[1] / images.shape[columns]])
+    return ops.image.scale_and_translate(
+        images, shape, scale, torch.zeros(2), (rows, columns), "cubic", antialias
+    )
 
 
 def resize_with_pad(image, target_height, target_width, method=ResizeMethod.BILINEAR, antialias=False):
@@ -100,8 +111,8 @@ def crop_to_bounding_box(image, offset_height, offset_width, target_height, targ
     height, width = image.shape[-3:-1]
     if min(top, left) < 0 or top + high > height or left + wide > width:
         raise ValueError(
-            f"crop_to_bounding_box: rows {top} to {top + high} and columns {left} to {left + wide} reach outside "
-            f"an image of {height} x {width}."
+            f"crop_to_bounding_box: rows {top} to {top + high} and columns {left} to {left + wide} reach "
+            f"outside an image of {height} x {width}."
         )
     return image[..., top : top + high, left : left + wide, :]
 

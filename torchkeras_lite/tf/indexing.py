@@ -27,7 +27,7 @@ def gather(params, indices, validate_indices=None, axis=None, batch_dims=0, name
         return StringTensor(np.take(params.view(np.ndarray), indices.cpu(), axis))
     if not batch_dims:
         found = params.index_select(axis, indices.reshape(-1))
-        return found.reshape(*params.shape[:axis], *indices.shape, *params.shape[axis + 1 :])
+        return found.reshape((*params.shape[:axis], *indices.shape, *params.shape[axis + 1 :]))
     pairs = zip(params, indices, strict=True)
     return torch.stack([gather(p, i, axis=axis - 1, batch_dims=batch_dims - 1) for p, i in pairs])
 
@@ -104,7 +104,7 @@ def _scattered(tensor, indices, updates, accumulate):
 
 
 def unique(x, out_idx=dtypes.int32, name=None):
-    """Return the different values of a vector in the order in which they come, and the place of each value."""
+    """Return the different values of a vector in the order in which they come, and each value's place."""
     return unique_with_counts(x, out_idx)[:2]
 
 

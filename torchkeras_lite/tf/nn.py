@@ -126,7 +126,7 @@ def moments(x, axes, shift=None, keepdims=False, name=None):
 
 
 def batch_normalization(x, mean, variance, offset, scale, variance_epsilon, name=None):
-    """Return `(x - mean) / sqrt(variance + variance_epsilon) * scale + offset`; the last two may be `None`."""
+    """Return `(x - mean) / sqrt(variance + variance_epsilon) * scale + offset`; `None` leaves a part out."""
     x = convert(x)
     factor = torch.rsqrt(convert(variance) + variance_epsilon)
     factor = factor if scale is None else factor * convert(scale)
@@ -135,7 +135,7 @@ def batch_normalization(x, mean, variance, offset, scale, variance_epsilon, name
 
 
 def local_response_normalization(input, depth_radius=5, bias=1, alpha=1, beta=0.5, name=None):
-    """Return `input` divided by a power of the sum of squares of `2 * depth_radius + 1` channels around each."""
+    """Return `input` divided by a power of the sum of squares of the channels around each."""
     size = 2 * depth_radius + 1
     x = convert(input).movedim(-1, 1)
     return F.local_response_norm(x, size, alpha * size, beta, bias).movedim(1, -1)

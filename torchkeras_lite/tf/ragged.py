@@ -1,5 +1,7 @@
 """`RaggedTensor`: rows of different lengths, as `tf.strings.split` returns them."""
 
+import itertools
+
 import numpy as np
 import torch
 
@@ -34,7 +36,7 @@ class RaggedTensor:
     def from_row_splits(cls, values, row_splits, name=None, validate=True):
         """Return the rows of `values` between each place and the next."""
         places, values = convert(row_splits).tolist(), convert(values)
-        return cls([values[start:end] for start, end in zip(places, places[1:], strict=False)])
+        return cls([values[start:end] for start, end in itertools.pairwise(places)])
 
     @property
     def values(self):

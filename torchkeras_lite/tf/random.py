@@ -40,7 +40,7 @@ def _scaled(values, scale, shift):
 
 
 def uniform(shape, minval=0, maxval=None, dtype=dtypes.float32, seed=None, name=None):
-    """Return values from `minval` to before `maxval` (`None`: 1 for floats); integers for an integer dtype."""
+    """Return values from `minval` to before `maxval` (`None`: 1), integers for an integer dtype."""
     dtype = dtypes.as_dtype(dtype)
     if not dtype.is_floating_point:
         if maxval is None:

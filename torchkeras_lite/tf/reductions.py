@@ -181,7 +181,7 @@ def confusion_matrix(labels, predictions, num_classes=None, weights=None, dtype=
 
 
 def histogram_fixed_width(values, value_range, nbins=100, dtype=dtypes.int32, name=None):
-    """Return how many values fall into each of `nbins` equal parts of a range; those outside count at its ends."""
+    """Return how many values fall into each of `nbins` equal parts of a range, or beyond its ends."""
     values = convert(values)
     low, high = (float(limit) for limit in value_range)
     bins = torch.floor((values - low) / (high - low) * nbins).long().clamp(0, nbins - 1)

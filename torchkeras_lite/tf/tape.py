@@ -12,6 +12,7 @@ from torchkeras_lite.tf.conversion import convert
 from torchkeras_lite.tf.tensor import wrap
 
 _open: list["GradientTape"] = []  # tapes that record, the outermost first
+synchronizers: list = []  # what is done to gradients of variables, the last: see `distribute.Strategy.run`
 
 
 class UnconnectedGradients:
@@ -208,6 +209,8 @@ class GradientTape:
             )
             for place, gradient in zip(asked, found, strict=True):
                 if gradient is not None:
+                    if synchronizers and isinstance(stored[place], torch.nn.Parameter):
+                        gradient = synchronizers[-1](gradient)
                     gradients[place] = _in_keras_layout(sources[place], gradient, options)
                     gradients[place]._recorded_at = _next_number()
         return gradients
@@ -266,7 +269,7 @@ def _cut(value):
 def _precedes(value):
     with torch._C.DisableTorchFunctionSubclass():
         made_by = value.grad_fn
-    # What a backward pass records on an accelerator is numbered by another thread, so gradients carry a number.
+    # What a backward pass records on an accelerator is numbered by another thread: gradients carry a number.
     if made_by is None or getattr(value, "_recorded_at", made_by._sequence_nr()) >= _open[0]._first:
         return False
     return not any(id(value) in tape._watched for tape in _open)

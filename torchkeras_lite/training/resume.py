@@ -138,7 +138,7 @@ class TrainingPoint:
         return point["step"]
 
     def _resolve(self, place):
-        """Have losses and metrics given by name made, as by the first batch, so that they can have a state."""
+        """Have losses and metrics given by name made, as by the first batch: they are to get a state."""
         model = self.model
         if model.compiled_metrics.parts is not None or place is None:
             return
@@ -151,8 +151,10 @@ class TrainingPoint:
             model.compiled_loss.build(model, y, y_pred)
 
     def _rate(self):
-        rate = getattr(self.model.optimizer, "_rate", None)
-        return float(rate) if isinstance(rate, (int, float)) else None
+        optimizer = self.model.optimizer
+        while hasattr(optimizer, "inner_optimizer"):
+            optimizer = optimizer.inner_optimizer
+        return float(optimizer._rate) if isinstance(optimizer._rate, (int, float)) else None
 
     def _stateful(self):
         return [callback for callback in self.callbacks if hasattr(callback, "load_state_dict")]

@@ -52,6 +52,8 @@ class TorchLoss(losses.Loss):
             self.module.to(y_pred.device)
         y_true, y_pred = self._as_torch_wants(y_true, y_pred)
         if sample_weight is None and mask is None:
+            if processes.part() is not processes.WHOLE:
+                return self._of_part(y_pred, y_true)
             return self.module(y_pred, y_true)
         values = self._values(y_pred, y_true)
         return reduce_weighted_values(values, sample_weight, mask, self.reduction, owner=self.name)
@@ -66,6 +68,21 @@ class TorchLoss(losses.Loss):
         if self.of_torch and y_pred.is_floating_point() and y_true.dtype is not y_pred.dtype:
             y_true = y_true.to(y_pred.dtype)
         return y_true, y_pred
+
+    def _of_part(self, y_pred, y_true):
+        """Return the loss of a part of a batch, so that all parts, weighed by their shares, give the whole's."""
+        share = processes.part().share
+        if self.reduction == "sum":
+            return self.module(y_pred, y_true) / (share or 1)
+        counts = self.kind in CLASS_LOSSES and y_true.ndim < y_pred.ndim and self.of_torch
+        if not counts or self.module.reduction != "mean":
+            return self.module(y_pred, y_true)
+        weight, kept = self.module.weight, y_true != self.module.ignore_index
+        counted = kept if weight is None else weight[y_true.where(kept, 0)] * kept
+        divisor = processes.total_divisor(counted.sum(dtype=y_pred.dtype))
+        summing = copy.copy(self.module)
+        summing.reduction = "sum"
+        return summing(y_pred, y_true) / divisor
 
     def _classes(self, y_true, y_pred):
         if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1 and y_pred.shape[-1] != 1:

@@ -1,0 +1,5 @@
+"""`tf.autodiff`."""
+
+from torchkeras_lite.tf.tape import ForwardAccumulator, GradientTape
+
+__all__ = ["ForwardAccumulator", "GradientTape"]
