@@ -3,13 +3,18 @@
 `import torchkeras_lite as keras`, and a script written for Keras trains PyTorch modules.
 """
 
+import importlib
+
 from torchkeras_lite import (
     activations,
     backend,
     callbacks,
     config,
     constraints,
+    distribution,
+    distillation,
     dtype_policies,
+    export,
     initializers,
     layers,
     losses,
@@ -18,6 +23,7 @@ from torchkeras_lite import (
     models,
     ops,
     optimizers,
+    quantizers,
     random,
     regularizers,
     saving,
@@ -32,6 +38,7 @@ from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.keras_tensor import KerasTensor
 from torchkeras_lite.engine.precision import DTypePolicy
 from torchkeras_lite.engine.rematerialization import RematScope, remat
+from torchkeras_lite.engine.stateless import StatelessScope, SymbolicScope
 from torchkeras_lite.engine.variable import Variable
 from torchkeras_lite.initializers import Initializer
 from torchkeras_lite.layers import Input, Layer
@@ -39,12 +46,26 @@ from torchkeras_lite.losses import Loss
 from torchkeras_lite.metrics import Metric
 from torchkeras_lite.models import Model, Sequential
 from torchkeras_lite.optimizers import Optimizer
+from torchkeras_lite.quantizers import Quantizer
 from torchkeras_lite.regularizers import Regularizer
+from torchkeras_lite.saving.places import KERAS_VERSION
+
+FloatDTypePolicy = DTypePolicy
 
 __version__ = "0.1.0"
 
+
+def version():
+    """Return the version of Keras whose API and files are spoken here.
+
+    Source: Keras 3 `keras.version`. Differs from Keras: `__version__` is that of this package.
+    """
+    return KERAS_VERSION
+
+
 __all__ = [
     "DTypePolicy",
+    "FloatDTypePolicy",
     "Function",
     "Initializer",
     "Input",
@@ -56,19 +77,28 @@ __all__ = [
     "Model",
     "Operation",
     "Optimizer",
+    "Quantizer",
     "Regularizer",
     "RematScope",
     "Sequential",
+    "StatelessScope",
+    "SymbolicScope",
     "Variable",
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "config",
     "constraints",
+    "datasets",
     "device",
+    "distribution",
+    "distillation",
     "dtype_policies",
+    "export",
     "initializers",
     "layers",
+    "legacy",
     "losses",
     "metrics",
     "mixed_precision",
@@ -76,10 +106,24 @@ __all__ = [
     "name_scope",
     "ops",
     "optimizers",
+    "preprocessing",
+    "quantizers",
     "random",
     "regularizers",
     "remat",
     "saving",
     "tree",
     "utils",
+    "version",
+    "visualization",
+    "wrappers",
 ]
+
+# Rooms that few scripts enter, and whose import takes time: opened when they are first asked for.
+_ON_DEMAND = ("applications", "datasets", "legacy", "preprocessing", "visualization", "wrappers")
+
+
+def __getattr__(name):
+    if name in _ON_DEMAND:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

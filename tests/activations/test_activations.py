@@ -249,8 +249,10 @@ def test_own_functions():
     with pytest.raises(TypeError, match=r"Could not locate function 'twice'.*custom_objects"):
         activations.get(config)
     assert activations.deserialize(activations.serialize(mish), {"mish": mish}) is mish
-    with pytest.raises(TypeError, match="Cannot serialize a lambda"):
-        activations.serialize(lambda x: x)
+    with pytest.warns(UserWarning, match="includes a `lambda`"):
+        written = activations.serialize(lambda x: x)
+    with pytest.raises(ValueError, match="safe_mode"):
+        activations.deserialize(written)
 
 
 def test_registered_functions():

@@ -92,6 +92,7 @@ def main(folder, data, save_freq, kill_at, number):
             callbacks.BackupAndRestore(os.path.join(folder, "backup"), save_freq=save_freq),
             callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.9),
             callbacks.ReduceLROnPlateau("loss", patience=1, factor=0.5, cooldown=1),
+            callbacks.CSVLogger(os.path.join(folder, "log.csv")),
             callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True),
             KillAt(kill_at, number),
         ],

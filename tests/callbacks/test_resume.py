@@ -48,6 +48,7 @@ def test_a_killed_training_ends_like_one_that_was_not(name, tmp_path):
         assert (tmp_path / "parts" / "backup" / "training_state.pt").exists()
     assert finished(tmp_path / "parts", data, save_freq) == finished(tmp_path / "whole", data, save_freq)
     assert not (tmp_path / "parts" / "backup").exists()
+    assert (tmp_path / "parts" / "log.csv").read_text() == (tmp_path / "whole" / "log.csv").read_text()
 
 
 def model_and_data(optimizer="adam"):
@@ -120,7 +121,23 @@ def with_two_outputs():
     return model, x, [x[:, :1], x[:, 1:2]], []
 
 
-PREPARE = [with_scheduler, with_schedule_and_averages, with_loss_scale, with_two_outputs]
+def with_metrics_of_other_packages():
+    keras.utils.set_random_seed(3)
+    torchmetrics, sklearn = pytest.importorskip("torchmetrics"), pytest.importorskip("sklearn.metrics")
+    x = np.random.normal(size=(8, 3)).astype("float32")
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+    metrics = [torchmetrics.MeanAbsoluteError(), torchmetrics.PearsonCorrCoef(), sklearn.r2_score]
+    model.compile("sgd", "mse", metrics=metrics)
+    return model, x, x[:, :1], []
+
+
+PREPARE = [
+    with_metrics_of_other_packages,
+    with_scheduler,
+    with_schedule_and_averages,
+    with_loss_scale,
+    with_two_outputs,
+]
 
 
 @pytest.mark.parametrize("at", [3, 4])
@@ -135,7 +152,7 @@ def test_optimizers_and_schedules_go_on(prepare, at, tmp_path):
 
 
 def test_a_state_beside_other_weights_is_not_taken(tmp_path):
-    """As after a kill between the two files: the older state, which is still there, belongs to the weights."""
+    """As after a kill between the two files: the older state belongs to the weights, and is still there."""
     model, x, y = model_and_data()
     backup = callbacks.BackupAndRestore(tmp_path, save_freq="epoch", delete_checkpoint=False)
     model.fit(x, y, epochs=1, verbose=0, callbacks=[backup])

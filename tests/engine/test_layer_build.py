@@ -202,7 +202,7 @@ def _built(wrong):
 
 
 WRONG = [
-    (_no_call, NotImplementedError, "NoCall has no `call` method. Define `call"),
+    (_no_call, NotImplementedError, "NoCall does not have a `call` method implemented. Define `call"),
     (_no_init, RuntimeError, r"did not call `super\(\).__init__\(\)`"),
     (lambda: Dense(2)(None), ValueError, "should be tensors, got None"),
     (lambda: Dense(2)("text"), ValueError, "should be tensors, got 'text'"),

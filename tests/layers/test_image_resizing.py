@@ -187,7 +187,7 @@ BAD = [
     ("Resizing", {"height": 4, "width": 2.5}, "`width`"),
     (
         "Resizing",
-        {"height": 4, "width": 4, "interpolation": "area"},
+        {"height": 4, "width": 4, "interpolation": "areal"},
         "`interpolation` must be one of 'bilinear'",
     ),
     ("Resizing", {"height": 4, "width": 4, "fill_mode": "reflect"}, "`fill_mode` must be one of 'constant'"),

@@ -23,12 +23,19 @@ LAYERS = {
         {"filters": 3, "kernel_size": (2, 3), "data_format": "channels_first"},
         (2, 4, 5, 5),
     ),
+    "conv2d-groups": ("Conv2D", {"filters": 6, "kernel_size": 2, "groups": 2}, (2, 5, 5, 4)),
+    "conv1d-groups-regularized": (
+        "Conv1D",
+        {"filters": 4, "kernel_size": 2, "groups": 2, "strides": 2, "kernel_regularizer": "l2"},
+        (2, 5, 4),
+    ),
     "conv3d": ("Conv3D", {"filters": 3, "kernel_size": 2, "dilation_rate": 2}, (2, 5, 5, 5, 2)),
     "einsum": (
         "EinsumDense",
         {"equation": "abc,cde->abde", "output_shape": (None, 3, 4), "bias_axes": "de"},
         (2, 5, 4),
     ),
+    "dense-regularized": ("Dense", {"units": 3, "kernel_regularizer": "l1"}, (4, 5)),
     "embedding": ("Embedding", {"input_dim": 5, "output_dim": 3, "mask_zero": True}, None),
 }
 table = pytest.mark.parametrize("case", list(LAYERS))
@@ -131,9 +138,8 @@ def test_fit_trains_the_low_rank_weights_alone(rng):
         (lambda: layers.Dense(3), False, "isn't yet built. Call it on data"),
         (lambda: layers.Dense(3, lora_rank=1), True, "lora is already enabled"),
         (lambda: layers.Dense(3, kernel_constraint="NonNeg"), True, "incompatible with kernel constraints"),
-        (lambda: layers.Conv1D(4, 2, groups=2), True, "Lora is not supported with groups=2"),
     ],
-    ids=["unbuilt", "twice", "constraint", "groups"],
+    ids=["unbuilt", "twice", "constraint"],
 )
 def test_what_cannot_be_adapted_is_refused(make, build, message):
     layer = make()
@@ -158,3 +164,10 @@ def test_the_sum_cannot_be_assigned():
     layer.build((None, 4))
     with pytest.raises(RuntimeError, match=r"Assign `layer.weights\[0\]`"):
         layer.kernel.assign(np.zeros((4, 3)))
+
+
+@pytest.mark.parametrize("case", ["dense-regularized", "conv1d-groups-regularized", "einsum"])
+def test_regularizers_reach_the_low_rank_weights_as_in_keras(case, rng):
+    ours, theirs, _ = adapted(case, rng)
+    mine, his = [[float(loss) for loss in one.losses] for one in (ours, theirs)]
+    np.testing.assert_allclose(mine, his, rtol=1e-6)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+import torchkeras_lite
 from oracle import assert_close, copy_weights, plain_config
 from torchkeras_lite import layers
 
@@ -70,3 +71,22 @@ def test_errors_name_the_remedy():
         layers.SpectralNormalization(layers.Dense(3), power_iterations=0)
     with pytest.raises(ValueError, match=r"no attribute 'kernel' nor 'embeddings'.*Wrap a layer"):
         layers.SpectralNormalization(layers.ReLU())(torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize("case", ["dense", "conv2d"])
+@pytest.mark.parametrize("to_keras", [True, False], ids=["to-keras", "from-keras"])
+def test_files_go_both_ways(case, to_keras, rng, tmp_path):
+    name, arguments, shape = INNER[case]
+    models = []
+    for package in (torchkeras_lite, keras):
+        layer = package.layers.SpectralNormalization(getattr(package.layers, name)(**arguments))
+        models.append(package.Sequential([package.Input(shape[1:]), layer]))
+    ours, theirs = models
+    x = torch.as_tensor(rng.normal(size=shape).astype("float32"))
+    written, read = (ours, keras) if to_keras else (theirs, torchkeras_lite)
+    written(x, training=True)
+    written.save(tmp_path / "spectral.keras")
+    loaded = read.saving.load_model(tmp_path / "spectral.keras")
+    for one, other in zip(written.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert_close(loaded(x), written(x))

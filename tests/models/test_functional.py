@@ -1,5 +1,7 @@
 """Models from symbolic tensors: how inputs are given, cast, checked and named; masks; sub-models; errors."""
 
+from contextlib import nullcontext
+
 import keras
 import numpy as np
 import pytest
@@ -35,8 +37,50 @@ def test_inputs_are_read_by_name_or_order(structure, give):
     model = two_inputs(structure)
     x = give(X, 0 * X)
     if structure is dict and not isinstance(x, dict):
-        x = type(x)(reversed(x))  # dicts are walked in sorted order
-    torch.testing.assert_close(model(x), torch.tensor(2 * X))
+        with pytest.raises(ValueError, match=r"doesn't match the expected structure[\s\S]*Pass a dict"):
+            model(x)
+        return
+    tells = structure is dict and len(x) > 2
+    with pytest.warns(UserWarning, match="doesn't match the expected") if tells else nullcontext():
+        outputs = model(x)
+    torch.testing.assert_close(outputs, torch.tensor(2 * X))
+
+
+def test_a_list_for_names_in_alphabetical_order_is_read_and_told_of():
+    a, b = Input((4,), name="a"), Input((4,), name="b")
+    model = Model({"a": a, "b": b}, 2 * a + b)
+    with pytest.warns(UserWarning, match="doesn't match the expected structure"):
+        outputs = model([X, 0 * X])
+    torch.testing.assert_close(outputs, torch.tensor(2 * X))
+
+
+def test_an_input_of_another_precision_than_the_default_is_cast_to_it():
+    inputs = Input((4,), dtype="float16")
+    assert Model(inputs, inputs + 2)(X).dtype is torch.float16
+    assert Model(inputs, Dense(2)(inputs))(X).dtype is torch.float32
+
+
+@pytest.mark.parametrize("structure", [list, tuple])
+def test_the_structure_of_outputs_comes_back_from_a_config(structure):
+    inputs = Input((4,))
+    model = Model(inputs, structure([Dense(1)(inputs), Dense(2)(inputs)]))
+    assert type(Model.from_config(model.get_config())(X)) is structure
+
+
+def test_operations_lists_inputs_layers_and_functions():
+    inputs = Input((4,), name="i")
+    model = Model(inputs, Dense(2, name="d")(inputs) * 2)
+    assert [one.name for one in model.operations][:2] == ["i", "d"]
+    assert len(model.operations) == 3
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [(Model, "`Model.layers` attribute is reserved"), (tk.Sequential, r"Use `add\(\)` and `pop\(\)`")],
+)
+def test_layers_cannot_be_set(model, text):
+    with pytest.raises(AttributeError, match=text):
+        model().layers = [Dense(2)]
 
 
 @pytest.mark.parametrize(
@@ -225,9 +269,9 @@ WRONG = [
         r"expected shape=\(None, 4\), found shape=\(5, 3\).*Pass inputs of",
     ),
     (wrong_inputs(simple, np.ones((5, 4, 2))), ValueError, "expected ndim=2, found ndim=3"),
-    (wrong_inputs(simple, [X, X]), ValueError, "expects 1 input.* received 2"),
+    (wrong_inputs(simple, [X, X]), ValueError, r"expects 1 named input\(s\) with keys \['\w+'\], but.* received 2"),
     (wrong_inputs(simple, {"j": X}), ValueError, r"the inputs lack \['i'\].*Pass the keys"),
-    (wrong_inputs(two_inputs, [X]), ValueError, "expects 2 input.* received 1"),
+    (wrong_inputs(two_inputs, [X]), ValueError, r"expects 2 named input\(s\) with keys \[.b., .a.\], but.* received 1"),
     (
         wrong_inputs(two_inputs, {"a": X}),
         ValueError,
@@ -241,8 +285,8 @@ WRONG = [
         r"graph disconnected.*depends on the input 'b' .*not among .* \['a'\].*Add it",
     ),
     (same_names, ValueError, 'name "q" is used 2 times.*give one of them another `name`'),
-    (lambda: Model(Input((4,)), X), ValueError, "all `outputs` values must be KerasTensors, got array"),
-    (lambda: Model("i", Input((4,))), ValueError, "all `inputs` values must be KerasTensors, got 'i'"),
+    (lambda: Model(Input((4,)), X), ValueError, "All `outputs` values must be KerasTensors, got array"),
+    (lambda: Model("i", Input((4,))), ValueError, "All `inputs` values must be KerasTensors, got 'i'"),
     (lambda: Model(KerasTensor((None, 4)), Input((4,))), ValueError, "was made by no call. Make inputs with"),
     (lambda: Model(Input((4,))), TypeError, "expected `inputs` and `outputs`, or neither"),
     (
@@ -260,8 +304,14 @@ WRONG = [
     (lambda: Input(), ValueError, "you must pass a `shape`"),
     (lambda: Input(4), ValueError, r"cannot convert 4 to a shape.*written `\(4,\)`"),
     (lambda: Input((-1,)), ValueError, r"cannot convert \(-1,\) to a shape"),
-    (lambda: Input((4,), batch_shape=(2, 4)), ValueError, "pass `shape` or `batch_shape`, not both"),
-    (lambda: Input((4,), sparse=True), ValueError, "sparse and ragged inputs are not supported"),
+    (lambda: Input((4,), batch_shape=(2, 4)), ValueError, "you cannot pass both `shape` and `batch_shape`"),
+    (lambda: Input((4,), sparse=True), ValueError, "`sparse=True` is not supported"),
+    (lambda: Input(batch_size=2, batch_shape=(2, 4)), ValueError, "both `batch_size` and `batch_shape`"),
+    (lambda: InputLayer((4,), input_tensor=KerasTensor((2, 3))), ValueError, "an incompatible `shape`"),
+    (lambda: InputLayer(dtype="int32", input_tensor=KerasTensor((2, 3))), ValueError, "incompatible `dtype`"),
+    (lambda: InputLayer(input_tensor=X), ValueError, "Argument `input_tensor` must be a KerasTensor"),
+    (lambda: simple()(X[None]), ValueError, r"found ndim=3 \(the input with name '\w+' and path ''\)"),
+    (lambda: two_inputs()([X, None]), ValueError, "input 1 is missing .None., and it is not optional"),
     (lambda: Input((4,), dtype="float33"), ValueError, "float33"),
     (lambda: InputLayer((4,), shap=3), ValueError, "Unrecognized keyword arguments.*did you mean 'shape'"),
 ]

@@ -195,7 +195,7 @@ def test_edges_and_similarity(rng):
 IMAGE = np.ones((4, 5, 3), "float32")
 REFUSED = [
     ("resize", (IMAGE, (0, 3)), "positive height and width"),
-    ("resize", (IMAGE, (3, 3), "area"), "lanczos3"),
+    ("resize", (IMAGE, (3, 3), "areal"), "lanczos3"),
     ("resize", (IMAGE, (3, 3), "bilinear", False, True, True), "Only one of"),
     ("resize", (IMAGE[0], (3, 3)), "Invalid images rank"),
     ("affine_transform", (IMAGE, np.ones((2, 2, 8))), "Invalid transform rank"),

@@ -57,6 +57,19 @@ def test_a_model_goes_both_ways(name, tmp_path, rng):
             np.testing.assert_allclose(mine, his, **close)
 
 
+def test_operations_in_graphs_are_told_from_layers_of_their_names(tmp_path, rng):
+    i = real_keras.Input((4,))
+    x = real_keras.layers.Add()([real_keras.layers.Dense(4)(i), i])
+    x = real_keras.ops.relu(x * 2.0 + i) + real_keras.ops.mean(x, axis=1, keepdims=True)
+    theirs = real_keras.Model(i, x)
+    theirs.save(tmp_path / "m.h5")
+    ours = load_model(tmp_path / "m.h5", compile=False)
+    ours.save(tmp_path / "n.h5")
+    data = rng.normal(size=(2, 4)).astype("float32")
+    for model in (ours, load_model(tmp_path / "n.h5", compile=False)):
+        np.testing.assert_allclose(model.predict(data, verbose=0), outputs_of(theirs, data)[0], rtol=1e-5)
+
+
 def everything(path):
     """Return all groups and datasets of a file with their attributes; configs read."""
     found = {}

@@ -10,16 +10,54 @@ BYTES = "tf.constant(np.arange(48).reshape(4, 4, 3) * 5, tf.uint8)"
 SIGNAL = "tf.sin(tf.range(32, dtype=tf.float32))"
 SPD = "tf.constant([[4., 1., 0.], [1., 3., 1.], [0., 1., 2.]])"
 
-UNARY = (
-    "abs ceil cos exp expm1 floor is_finite is_nan negative rint round sigmoid sign sin sinh softplus softsign "
-    "square tan tanh erf erfc atan asinh"
-).split()
-POSITIVE = "log log1p sqrt rsqrt reciprocal lgamma digamma acosh".split()
-BINARY = (
-    "add subtract multiply divide maximum minimum floordiv floormod greater greater_equal less "
-    "less_equal equal not_equal squared_difference atan2 divide_no_nan multiply_no_nan"
-).split()
-REDUCTIONS = "sum mean max min prod variance std logsumexp euclidean_norm".split()
+UNARY = [
+    "abs",
+    "ceil",
+    "cos",
+    "exp",
+    "expm1",
+    "floor",
+    "is_finite",
+    "is_nan",
+    "negative",
+    "rint",
+    "round",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinh",
+    "softplus",
+    "softsign",
+    "square",
+    "tan",
+    "tanh",
+    "erf",
+    "erfc",
+    "atan",
+    "asinh",
+]
+POSITIVE = ["log", "log1p", "sqrt", "rsqrt", "reciprocal", "lgamma", "digamma", "acosh"]
+BINARY = [
+    "add",
+    "subtract",
+    "multiply",
+    "divide",
+    "maximum",
+    "minimum",
+    "floordiv",
+    "floormod",
+    "greater",
+    "greater_equal",
+    "less",
+    "less_equal",
+    "equal",
+    "not_equal",
+    "squared_difference",
+    "atan2",
+    "divide_no_nan",
+    "multiply_no_nan",
+]
+REDUCTIONS = ["sum", "mean", "max", "min", "prod", "variance", "std", "logsumexp", "euclidean_norm"]
 
 EXPRESSIONS = [
     *(f"tf.math.{name}({X})" for name in UNARY),
@@ -158,7 +196,21 @@ EXPRESSIONS = [
     f"tf.linalg.lstsq({SPD}, tf.ones((3, 1)), l2_regularizer=.1)",
     "tf.linalg.cross([1., 0., 0.], [0., 1., 0.])",
     f"tf.linalg.normalize({X}, axis=1)[0]",
-    *(f"tf.nn.{name}({X})" for name in "relu relu6 leaky_relu elu selu gelu silu softmax log_softmax crelu".split()),
+    *(
+        f"tf.nn.{name}({X})"
+        for name in [
+            "relu",
+            "relu6",
+            "leaky_relu",
+            "elu",
+            "selu",
+            "gelu",
+            "silu",
+            "softmax",
+            "log_softmax",
+            "crelu",
+        ]
+    ),
     f"tf.nn.gelu({X}, approximate=True)",
     f"tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.ones((2, 3)), logits={X})",
     f"tf.nn.weighted_cross_entropy_with_logits(tf.ones((2, 3)), {X}, 2.)",
@@ -172,7 +224,7 @@ EXPRESSIONS = [
     f"tf.nn.embedding_lookup({X}, [[1, 0], [1, 1]])",
     f"tf.nn.zero_fraction(tf.nn.relu({X}))",
     f"tf.nn.lrn({IMAGE}, depth_radius=1, alpha=.5)",
-    f"tf.nn.compute_average_loss(tf.constant([1., 2., 3.]), global_batch_size=4)",
+    "tf.nn.compute_average_loss(tf.constant([1., 2., 3.]), global_batch_size=4)",
     f"tf.nn.conv2d({IMAGE}, tf.ones((2, 2, 3, 1)), strides=1, padding='SAME')",
     f"tf.nn.conv2d({IMAGE}, tf.ones((2, 2, 3, 1)), strides=[1, 2, 2, 1], padding='VALID')",
     f"tf.nn.conv2d({IMAGE}, tf.ones((3, 3, 3, 1)), 2, [[0, 0], [1, 1], [2, 0], [0, 0]])",

@@ -21,7 +21,11 @@ def plain(value):
     array = np.asarray(value.numpy() if hasattr(value, "numpy") else value)
     if array.dtype.kind in "OS":
         shape = list(array.shape)
-        return {"dtype": "string", "shape": shape, "text": [one.decode() for one in array.reshape(-1).tolist()]}
+        return {
+            "dtype": "string",
+            "shape": shape,
+            "text": [one.decode() for one in array.reshape(-1).tolist()],
+        }
     numbers = array.astype("complex64").view("float32") if array.dtype.kind == "c" else array
     kind = float if numbers.dtype.kind == "f" else int
     values = [round_off(kind(one)) for one in numbers.reshape(-1).tolist()]

@@ -1,12 +1,10 @@
 """Values against those of TensorFlow, which `golden.py` wrote."""
 
 import json
-import math
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import torchkeras_lite.tf as tf
 from tf.expressions import DATASETS, EXPRESSIONS, SCALARS
@@ -35,7 +33,8 @@ def check(value, expected, code):
     if array.dtype.kind == "c":
         array = array.view("float32")
     theirs = [float(one) for one in expected["values"]]
-    np.testing.assert_allclose(array.astype("float64").reshape(-1), theirs, rtol=2e-4, atol=2e-5)
+    atol = 1e-4 if "bicubic" in code else 2e-5  # TensorFlow reads that kernel from a table of 1024 steps
+    np.testing.assert_allclose(array.astype("float64").reshape(-1), theirs, rtol=2e-4, atol=atol)
 
 
 @pytest.mark.parametrize("code", [*EXPRESSIONS, *SCALARS])

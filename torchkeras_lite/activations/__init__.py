@@ -128,7 +128,8 @@ def serialize(activation):
         activation: A function, or an object with `get_config()` such as a layer.
 
     Raises:
-        TypeError: a lambda or another object that has no name to find it by.
+        TypeError: an object that has no name to find it by. (A lambda is written as code, with a warning:
+            reading it again takes `safe_mode=False`.)
         ValueError: a torch function that shares its name, but not its values, with one of this room.
 
     Source: Keras 3 `keras.activations.serialize`.

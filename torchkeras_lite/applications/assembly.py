@@ -135,7 +135,8 @@ def channel_axis(counted=False):
 
 
 def same_ends(x, kernel_size):
-    """Return the padding with which a convolution of stride 2 has as many places at both ends as in TensorFlow.
+    """Return the padding before a convolution of stride 2 with which it reads the places that TensorFlow's
+    padding "same" does.
 
     Args:
         x: The symbolic input.
@@ -163,9 +164,9 @@ def source_inputs(tensor):
 def _check(include_top, weights, classes, activation, pooling):
     if weights not in (None, "imagenet") and not os.path.exists(weights):
         raise ValueError(
-            "The `weights` argument should be either `None` (random initialization), 'imagenet' (pre-training "
-            f"on ImageNet), or the path to the weights file to be loaded. Received: weights={weights!r}, and "
-            "there is no such file."
+            "The `weights` argument should be either `None` (random initialization), 'imagenet' "
+            "(pre-training on ImageNet), or the path to the weights file to be loaded. Received: "
+            f"weights={weights!r}, and there is no such file."
         )
     if pooling is not None:
         one_of("applications", "pooling", pooling, ("avg", "max"))
@@ -201,8 +202,8 @@ def _shape(given, default_size, min_size, weights, needs_size):
     if weights == "imagenet" and needs_size and shape != arranged(default_size, 3):
         raise ValueError(
             "When setting `include_top=True` and loading `imagenet` weights, `input_shape` should be "
-            f"{arranged(default_size, 3)}. Received: input_shape={given}. Pass include_top=False for images of "
-            "other sizes."
+            f"{arranged(default_size, 3)}. Received: input_shape={given}. Pass include_top=False for images "
+            "of other sizes."
         )
     if weights == "imagenet" and channels != 3:
         raise ValueError(f"The input must have 3 channels; Received `input_shape={given}`")
@@ -213,9 +214,7 @@ def _shape(given, default_size, min_size, weights, needs_size):
             stacklevel=4,
         )
     if any(side is not None and side < min_size for side in sides):
-        raise ValueError(
-            f"Input size must be at least {min_size}x{min_size}; Received: input_shape={given}"
-        )
+        raise ValueError(f"Input size must be at least {min_size}x{min_size}; Received: input_shape={given}")
     if needs_size and None in shape:
         raise ValueError(
             "If `include_top` is True, you should specify a static `input_shape`. Received: "

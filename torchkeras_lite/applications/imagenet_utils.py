@@ -5,6 +5,7 @@ import json
 import numpy as np
 import torch
 
+from torchkeras_lite import ops
 from torchkeras_lite.applications.assembly import CLASSES, WeightFile
 from torchkeras_lite.base.config import floatx, standardize_data_format
 from torchkeras_lite.base.dtypes import torch_dtype
@@ -38,10 +39,12 @@ def preprocess_input(x, data_format=None, mode="caffe"):
         An array or tensor like `x`; of integers, one of floats.
 
     Raises:
-        ValueError: an unknown mode or data format.
+        ValueError: an unknown mode or data format; another number of channels in the modes that have means of
+            channels.
 
     Source: Keras 3 `keras.applications.imagenet_utils.preprocess_input`. Differs: what is passed in is never
-    written to; a fourth channel is refused where channels have means of their own.
+    written to; integer tensors become floats in every mode, as arrays do; a fourth channel is refused where
+    channels have means of their own.
     """
     if mode not in MODES:
         raise ValueError(f"Expected mode to be one of `caffe`, `tf` or `torch`. Received: mode={mode}")
@@ -52,9 +55,15 @@ def preprocess_input(x, data_format=None, mode="caffe"):
         )
     axis = -1 if standardize_data_format(data_format) == "channels_last" else -3
     swaps, divisor, means, deviations = MODES[mode]
-    if isinstance(x, torch.Tensor) or is_symbolic(x):
+    is_tensor = isinstance(x, torch.Tensor) or is_symbolic(x)
+    x = x if is_tensor else np.asarray(x)
+    if len(means) > 1 and (x.ndim < -axis or x.shape[axis] != len(means)):
+        raise ValueError(
+            f"preprocess_input: mode {mode!r} needs images of 3 channels along axis {axis}, got shape "
+            f"{tuple(x.shape)}. Repeat the channel of grey images, leave out a fourth one."
+        )
+    if is_tensor:
         return _scale_tensor(x, axis, swaps, divisor, means, deviations)
-    x = np.asarray(x)
     x = x if np.issubdtype(x.dtype, np.floating) else x.astype(floatx())
     x = np.flip(x, axis) if swaps else x
     x = x / x.dtype.type(divisor) if divisor != 1.0 else x
@@ -66,9 +75,9 @@ def _scale_tensor(x, axis, swaps, divisor, means, deviations):
     dtype = x.dtype if is_symbolic(x) else str(x.dtype).removeprefix("torch.")
     if "float" not in dtype:
         dtype = floatx()
-        x = x.to(torch_dtype(dtype))
+        x = ops.cast(x, dtype)
     make = {"dtype": torch_dtype(dtype), "device": x.device}
-    x = torch.flip(x, (axis,)) if swaps else x
+    x = ops.flip(x, axis) if swaps else x
     x = x / divisor if divisor != 1.0 else x
     if len(means) == 1:
         return x - means[0]

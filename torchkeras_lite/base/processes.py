@@ -36,7 +36,7 @@ class Part:
 
 
 WHOLE = Part()
-_state = {"part": WHOLE, "saved": 0}
+_state = {"part": WHOLE, "saved": 0, "divides": True}
 
 
 def several():
@@ -90,6 +90,13 @@ def accelerator():
     if several() and torch.accelerator.device_count() > 1:
         return torch.device(found.type, int(os.environ.get("LOCAL_RANK", "0")))
     return found
+
+
+def divides_data(value=None):
+    """Return whether data is divided among the processes, or set it; `False`: each reads data of its own."""
+    if value is not None:
+        _state["divides"] = value
+    return _state["divides"]
 
 
 def control_device():

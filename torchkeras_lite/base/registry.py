@@ -53,6 +53,7 @@ def public_object(module, name):
 KINDS = {
     "activations": ("activations",),
     "constraints": ("constraints",),
+    "distillation": ("distillation",),
     "dtype_policies": ("dtype_policies",),
     "engine": ("models",),
     "initializers": ("initializers",),
@@ -61,6 +62,7 @@ KINDS = {
     "metrics": ("metrics",),
     "models": ("models",),
     "optimizers": ("optimizers", "optimizers.schedules"),
+    "quantizers": ("quantizers",),
     "random": ("random",),
     "regularizers": ("regularizers",),
     "utils": ("utils",),

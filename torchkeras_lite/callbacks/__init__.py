@@ -16,6 +16,7 @@ from torchkeras_lite.callbacks.learning_rate_scheduler import LearningRateSchedu
 from torchkeras_lite.callbacks.logs import LazyLogs
 from torchkeras_lite.callbacks.model_checkpoint import ModelCheckpoint
 from torchkeras_lite.callbacks.monitor import MonitorCallback
+from torchkeras_lite.callbacks.orbax_checkpoint import OrbaxCheckpoint
 from torchkeras_lite.callbacks.progbar_logger import ProgbarLogger
 from torchkeras_lite.callbacks.progress import Progbar
 from torchkeras_lite.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
@@ -36,6 +37,7 @@ _PUBLIC = {
         LambdaCallback,
         LearningRateScheduler,
         ModelCheckpoint,
+        OrbaxCheckpoint,
         ProgbarLogger,
         ReduceLROnPlateau,
         RemoteMonitor,

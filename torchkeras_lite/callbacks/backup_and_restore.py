@@ -8,6 +8,7 @@ import threading
 import warnings
 from pathlib import Path
 
+from torchkeras_lite.base import processes
 from torchkeras_lite.base.atomic_file import replacing
 from torchkeras_lite.callbacks.batch_counter import BatchCounter, save_frequency
 from torchkeras_lite.callbacks.callback import Callback
@@ -42,6 +43,8 @@ class BackupAndRestore(Callback):
     """
 
     takes_points = True  # `fit` keeps track of its place
+    reads_batch_logs = False
+    requests = ("_terminated",)
     acts_last = True
 
     def __init__(self, backup_dir, save_freq="epoch", double_checkpoint=False, delete_checkpoint=True):
@@ -149,7 +152,7 @@ class BackupAndRestore(Callback):
 
     def on_train_end(self, logs=None):
         """Delete the backup."""
-        if self.delete_checkpoint and os.path.isdir(self.backup_dir):
+        if self.delete_checkpoint and self._writes() and os.path.isdir(self.backup_dir):
             shutil.rmtree(self.backup_dir)
 
     def release(self):
@@ -179,10 +182,16 @@ class BackupAndRestore(Callback):
             handler(signal.SIGTERM, None)
         raise SystemExit(128 + signal.SIGTERM)
 
+    def _writes(self):
+        """Whether this process writes the files: the first of several that train together."""
+        return processes.is_first() or getattr(self.model, "distribute", None) is False
+
     def _save(self, epoch, batch, step=0):
         os.makedirs(self.backup_dir, exist_ok=True)
         incoming = os.path.join(self.backup_dir, "incoming.weights.h5")
         self.model.save_weights(filepath=incoming, overwrite=True)
+        if not self._writes():
+            return
         point = self._training_point()
         if point is not None:
             if os.path.exists(self._point_path):

@@ -20,6 +20,8 @@ class CSVLogger(Callback):
     Source: Keras 3 `keras.callbacks.CSVLogger`.
     """
 
+    first_process_only = True
+
     def __init__(self, filename, separator=",", append=False):
         super().__init__()
         self.sep = separator
@@ -48,11 +50,29 @@ class CSVLogger(Callback):
             # Columns for a validation that may come later.
             if not any(key.startswith("val_") for key in self.keys):
                 self.keys += [f"val_{key}" for key in self.keys]
-            self.writer = csv.DictWriter(self.csv_file, fieldnames=["epoch", *self.keys], delimiter=self.sep)
+            self._make_writer()
             if self.append_header:
                 self.writer.writeheader()
         self.writer.writerow({"epoch": epoch, **{key: _cell(logs.get(key, "NA")) for key in self.keys}})
         self.csv_file.flush()
+
+    def _make_writer(self):
+        self.writer = csv.DictWriter(self.csv_file, fieldnames=["epoch", *self.keys], delimiter=self.sep)
+
+    def state_dict(self):
+        """Return the content of the file: lines that come after a backup are written again."""
+        with open(self.filename, newline="", encoding="utf-8") as file:
+            return {"keys": self.keys if self.writer is not None else None, "text": file.read()}
+
+    def load_state_dict(self, state_dict):
+        """Take what `state_dict` returned: the file is as it was then."""
+        self.csv_file.seek(0)
+        self.csv_file.truncate()
+        self.csv_file.write(state_dict["text"])
+        self.csv_file.flush()
+        self.keys = state_dict["keys"]
+        if self.keys is not None:
+            self._make_writer()
 
     def on_train_end(self, logs=None):
         """Close the file."""

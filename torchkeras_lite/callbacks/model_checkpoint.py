@@ -1,10 +1,10 @@
 """Saving the model while it trains."""
 
 import os
-import warnings
 
 import numpy as np
 
+from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.callbacks.batch_counter import BatchCounter, save_frequency
 from torchkeras_lite.callbacks.monitor import MonitorCallback
 from torchkeras_lite.callbacks.progress import announce
@@ -108,17 +108,15 @@ class ModelCheckpoint(MonitorCallback):
     def _is_best(self, epoch, logs, path):
         current = logs.get(self.monitor)
         if current is None:
-            warnings.warn(
+            warn_user(
                 f"Can save best model only with {self.monitor} available. The logs have {', '.join(logs)}; "
-                "saving the model as it is.",
-                stacklevel=5,
+                "saving the model as it is."
             )
             return True
         if np.ndim(current) > 0:
-            warnings.warn(
+            warn_user(
                 f"Can save best model only when `monitor` is a scalar value. Received: {current}. "
-                "Falling back to `save_best_only=False`.",
-                stacklevel=5,
+                "Falling back to `save_best_only=False`."
             )
             return True
         best = self.best

@@ -21,6 +21,7 @@ class ProgbarLogger(Callback):
     Source: Keras 3 `keras.callbacks.ProgbarLogger`.
     """
 
+    first_process_only = True
     interval = 0.1
 
     def __init__(self):

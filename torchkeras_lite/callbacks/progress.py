@@ -10,6 +10,7 @@ import numpy as np
 from tqdm.std import tqdm
 from tqdm.utils import disp_trim
 
+from torchkeras_lite.base import processes
 from torchkeras_lite.base.switches import is_interactive_logging_enabled
 
 BOLD, GREEN, GREY, PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
@@ -57,6 +58,8 @@ def columns_of(stream):
 
 def announce(message):
     """Print a line without cutting through bars that are drawn; log it where interactive logging is off."""
+    if not processes.is_first():
+        return
     if not is_interactive_logging_enabled():
         logging.getLogger("torchkeras_lite").info(message)
         return

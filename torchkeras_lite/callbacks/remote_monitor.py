@@ -21,6 +21,7 @@ class RemoteMonitor(Callback):
     Source: Keras 3 `keras.callbacks.RemoteMonitor`. Needs no further package.
     """
 
+    first_process_only = True
     timeout = 10.0
 
     def __init__(

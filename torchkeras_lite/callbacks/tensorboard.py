@@ -13,6 +13,7 @@ from torchkeras_lite.callbacks.tensorboard_records import (
     write_graph,
     write_weights,
 )
+from torchkeras_lite.engine import sharding
 
 
 class TensorBoard(Callback):
@@ -45,6 +46,8 @@ class TensorBoard(Callback):
     Source: Keras 3 `keras.callbacks.TensorBoard`. Differs from it: the graph is torch's, and the profile is a
     trace of `torch.profiler`.
     """
+
+    first_process_only = True
 
     def __init__(
         self,
@@ -110,7 +113,14 @@ class TensorBoard(Callback):
         self._batches = self._steps_done()
         self._first_batch = self._batches
         self._last_write = (self._batches, time.perf_counter())
-        if self.write_graph and not self._graph_written:
+        is_sharded = sharding.has_shards(self.model)
+        if is_sharded and (self.histogram_freq or self.write_images or self.embeddings_freq):
+            raise ValueError(
+                "TensorBoard: weights are sharded over the processes (`distribute='fsdp'`), and the first "
+                "one cannot write histograms, images or embeddings of them. Pass 0 for `histogram_freq` "
+                "and `embeddings_freq`, and `write_images=False`."
+            )
+        if self.write_graph and not self._graph_written and not is_sharded:
             self._graph_written = True
             write_graph(self.writer("train"), self.model)
 

@@ -3,6 +3,6 @@
 Each file has `NAME`, `HELP`, `add_arguments(parser)` and `run(arguments)`, which returns the exit status.
 """
 
-from torchkeras_lite.commands import convert, inspect
+from torchkeras_lite.commands import convert, eject, inspect
 
-COMMANDS = (convert, inspect)
+COMMANDS = (convert, eject, inspect)

@@ -147,8 +147,9 @@ class Dataset(torch.utils.data.IterableDataset):
         return self._then(stage.source), stage.batch_size
 
     def select(self, indices):
-        """Return a dataset of the elements numbered `indices`, integers or a slice, in the order that they have at this call.
+        """Return a dataset of the elements numbered `indices`, integers or a slice.
 
+        The numbers are those of the order that the dataset has at this call.
         Elements without numbers, as those of a generator or a filter, are read and kept.
 
         Raises:

@@ -11,6 +11,7 @@ from torchkeras_lite.data.collate import collate, join, rows
 INFINITE, UNKNOWN = -1, -2
 ENDLESS = range(2**62)
 DRAWS_AT_ONCE = 1024
+STRIDE = 7919  # between the seeds of two passes, so that near seeds share none
 
 
 class Stage:
@@ -185,15 +186,16 @@ class Shuffled(Stage):
     def _generator(self):
         """Return the generator of one pass; worker processes that share a pass get equal ones."""
         worker = torch.utils.data.get_worker_info()
-        if self.seed is None and (self.reshuffle or not self.passes):
-            drawn = int(torch.randint(2**40, ())) if worker is None else (worker.seed - worker.id) % 2**40
-            if not self.reshuffle:
-                self.seed = drawn
+        number = self.passes * self.reshuffle
+        if worker is not None and (self.reshuffle or self.seed is None):
+            shared = worker.seed - worker.id + number + (self.seed or 0)
+        elif self.seed is not None:
+            shared = self.seed + number * STRIDE
         else:
-            drawn = self.seed
-            if worker is not None and self.reshuffle:
-                drawn += worker.seed - worker.id
-        generator = torch.Generator().manual_seed((drawn + self.passes * 7919 * self.reshuffle) % 2**63)
+            shared = int(torch.randint(2**40, ()))
+            if not self.reshuffle:
+                self.seed = shared
+        generator = torch.Generator().manual_seed(shared % 2**63)
         self.passes += 1
         return generator
 

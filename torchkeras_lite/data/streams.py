@@ -38,7 +38,7 @@ class ParallelMapped(Stage):
 
     def stream(self):
         """Return the results, made ahead of their use."""
-        tasks = self._tasks()
+        tasks = _with_error(self._tasks())
         ahead = max(LEAST_AHEAD, 2 * self.workers)
         executor = concurrent.futures.ThreadPoolExecutor(self.workers, thread_name_prefix="dataset")
         try:
@@ -49,6 +49,18 @@ class ParallelMapped(Stage):
                 yield result
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _with_error(tasks):
+    """Return the tasks; an error in making them becomes one more, so that it comes when it is its turn."""
+    try:
+        yield from tasks
+    except Exception as error:
+        yield functools.partial(_throw, error)
+
+
+def _throw(error):
+    raise error
 
 
 class Prefetched(Stage):

@@ -1,13 +1,63 @@
-"""Building: declared weights are made, initialized and viewed, once the sizes of the input are known."""
+"""Building: shapes are handed to `build`, and declared weights are made, initialized and viewed."""
 
 import torch
 from torch import nn
 
-from torchkeras_lite.base import dtypes
+from torchkeras_lite.base import dtypes, nested
+from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.naming import current_path
+from torchkeras_lite.engine.call_signature import signature_of
 from torchkeras_lite.engine.weights import Weight, WeightInfo
 
 MODE_DEPENDENT = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase)
+
+
+def shape_of(value):
+    """Return the shape of a tensor as a tuple; what has none stays."""
+    return tuple(value.shape) if hasattr(value, "shape") else value
+
+
+def build_shapes(layer, given):
+    """Return the arguments of the `build` of `layer`, by name, for the arguments of a call.
+
+    Of `<argument>_shape` the shape of that argument; of a single one that of the first argument.
+
+    Raises:
+        ValueError: several arguments of `build`, one of which is the shape of no argument of `call`.
+    """
+    wanted, called = signature_of(type(layer).build), layer._call_signature
+    names = wanted.names or ["input_shape"]
+    found = {}
+    for name in names:
+        argument = name.removesuffix("_shape").removesuffix("_shapes")
+        if argument in given and given[argument] is not None:
+            found[name] = nested.map_structure(shape_of, given[argument])
+    first = given.get(called.first, next(iter(given.values()), None))
+    if names[0] not in found and first is not None:
+        found[names[0]] = nested.map_structure(shape_of, first)
+    if not wanted.names:  # the base's `build(*input_shapes)`
+        return {}
+    if len(names) > 1:
+        _check_build_arguments(layer, wanted, called)
+    return found
+
+
+def _check_build_arguments(layer, wanted, called):
+    for name in wanted.names:
+        if name in wanted.defaults:
+            continue
+        if not name.endswith(("_shape", "_shapes")):
+            raise ValueError(
+                f"{describe(layer)}: for layers whose `build()` method has several arguments, all of them "
+                f"must end in `_shape`; it has the argument `{name}`, which does not end in `_shape`. Name "
+                "them after the arguments of `call()`: `build(self, query_shape, value_shape)`."
+            )
+        argument = name.removesuffix("_shape").removesuffix("_shapes")
+        if argument not in called.keywords and not called.takes_any:
+            raise ValueError(
+                f"{describe(layer)}: the `build()` method has the argument `{name}`, but `call()` does not "
+                f"have argument `{argument}`. Its arguments are {sorted(called.keywords)}."
+            )
 
 
 def draw(initializer, shape, dtype, device):

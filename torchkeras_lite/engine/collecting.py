@@ -4,7 +4,7 @@ import torch
 
 from torchkeras_lite.base import nested
 from torchkeras_lite.base.checks import describe
-from torchkeras_lite.engine import shapes, tracking
+from torchkeras_lite.engine import shapes, sharding, tracking
 from torchkeras_lite.engine.weights import Weight, WeightInfo, WeightSpec, set_trainable_tensor
 
 # Grows when a layer adds a loss in a call for the first time; layers then look again whether one is inside
@@ -189,7 +189,7 @@ def losses(layer):
     found = call_losses(layer)
     for weight in weights(layer):
         if weight.regularizer is not None and weight.trainable:
-            found.append(weight.regularizer(weight.value))
+            found.append(sharding.whole(weight.regularizer(weight.value)))
     return found
 
 
@@ -199,7 +199,7 @@ def regularized_weights(layer):
 
 
 def metrics(layer):
-    """Return the metrics that `layer` and the layers inside keep in attributes, lists and dicts, each once."""
+    """Return the metrics that `layer` and the layers inside keep, in attributes or lists, each once."""
     found = []
     for one in all_layers(layer):
         kept = [one.__dict__.get(name) for name in (*one._metric_attributes, *one._containers)]

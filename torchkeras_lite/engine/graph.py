@@ -109,9 +109,10 @@ def _walk(outputs, inputs, given, owner, paths=None):
             if call.is_input and id(tensor) not in given:
                 names = [t.name for t in inputs]
                 raise ValueError(
-                    f"{owner}: graph disconnected. Output with path `{(paths or {}).get(id(output), '')}` is not "
-                    f"connected to `inputs`: {_describe(output)} depends on the input {_describe(tensor)}, "
-                    f"which is not among the model's inputs {names}. Add it to `inputs`, or start from another tensor."
+                    f"{owner}: graph disconnected. Output with path `{(paths or {}).get(id(output), '')}` "
+                    f"is not connected to `inputs`: {_describe(output)} depends on the input "
+                    f"{_describe(tensor)}, which is not among the model's inputs {names}. Add it to `inputs`, "
+                    "or start from another tensor."
                 )
             state[id(call)] = "open"
             first_visit.setdefault(id(call.owner), len(first_visit))

@@ -146,8 +146,8 @@ def check_inputs(layer, spec, inputs):
             if one.optional:
                 continue
             raise ValueError(
-                f"{describe(layer)}: input {index} is missing (None), and it is not optional. Pass a tensor, or "
-                "declare it with `Input(..., optional=True)`."
+                f"{describe(layer)}: input {index} is missing (None), and it is not optional. Pass a tensor, "
+                "or declare it with `Input(..., optional=True)`."
             )
         shape = tuple(tensor.shape)
         complaint = one.complaint(shape, tensor.dtype if one.dtype else None)

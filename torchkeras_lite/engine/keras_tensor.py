@@ -88,9 +88,21 @@ def is_symbolic(x):
     return isinstance(x, KerasTensor)
 
 
+_LEAVES = frozenset((torch.Tensor, torch.nn.Parameter, np.ndarray, int, float, bool, str, type(None)))
+
+
 def any_symbolic(structure):
     """Whether a `KerasTensor` is among the leaves of `structure`."""
-    return any(isinstance(leaf, KerasTensor) for leaf in nested.flatten(structure))
+    if type(structure) in _LEAVES:  # first, because nearly everything that is asked for is one of them
+        return False
+    if isinstance(structure, dict):
+        structure = structure.values()
+    elif not isinstance(structure, (list, tuple)):
+        return isinstance(structure, KerasTensor)
+    for part in structure:  # noqa: SIM110, `any` of a generator costs three times as much
+        if any_symbolic(part):
+            return True
+    return False
 
 
 def record_function(function, args, kwargs, name=None, *, counted=False):
@@ -114,7 +126,8 @@ def record_function(function, args, kwargs, name=None, *, counted=False):
 def _as_constant(leaf):
     """Return NumPy's arrays as tensors and its scalars as numbers: what a graph can hold."""
     if isinstance(leaf, np.ndarray):
-        return torch.as_tensor(leaf, device=default_device())
+        device = default_device()  # the meta device, while a file is read, would lose the values
+        return torch.as_tensor(leaf, device="cpu" if device.type == "meta" else device)
     return leaf.item() if isinstance(leaf, np.generic) else leaf
 
 

@@ -5,7 +5,6 @@ import functools
 import inspect
 import itertools
 from abc import ABCMeta
-from typing import Any
 
 import torch
 from torch import nn
@@ -14,7 +13,7 @@ from torchkeras_lite import constraints, initializers, regularizers
 from torchkeras_lite.base import dtypes, naming
 from torchkeras_lite.base.checks import describe, suggestion
 from torchkeras_lite.base.device import build_on, default_device
-from torchkeras_lite.engine import auto_config, building, precision, rematerialization, tracking
+from torchkeras_lite.engine import auto_config, building, precision, rematerialization, stateless, tracking
 from torchkeras_lite.engine.call_signature import CallSignature
 from torchkeras_lite.engine.layer_calls import LayerCalls
 from torchkeras_lite.engine.weights import LayerBuffer, LayerParameter, WeightInfo
@@ -334,6 +333,40 @@ class Layer(LayerCalls, metaclass=LayerMeta):
         self._added[key] = info
         (self._parameters if trainable else self._buffers)[key] = weight
         return weight
+
+    def stateless_call(
+        self, trainable_variables, non_trainable_variables, *args, return_losses=False, **kwargs
+    ):
+        """Call the layer with other values in its weights, which keep their own.
+
+        Args:
+            trainable_variables: Values for `trainable_variables`, tensors in Keras's layouts; gradients reach
+                them.
+            non_trainable_variables: Values for `non_trainable_variables`.
+            *args, **kwargs: Arguments of the call.
+            return_losses: Whether the losses of the call are returned too.
+
+        Returns:
+            `(outputs, non_trainable_variables)` with the values after the call, and the list of losses.
+
+        Raises:
+            ValueError: the layer is not built, or another number of values.
+
+        Source: Keras 3 `Layer.stateless_call`; `torch.func.functional_call`. Differs from Keras: states of
+        seed generators are not among the variables.
+        """
+        outputs, after, losses = stateless.lent_call(
+            self, self, trainable_variables, non_trainable_variables, args, kwargs
+        )
+        return (outputs, after, losses) if return_losses else (outputs, after)
+
+    def quantize(self, mode=None, type_check=True, config=None):
+        """Make the weights integers of few bits; layers that can do it override this.
+
+        Raises:
+            NotImplementedError: this one cannot.
+        """
+        raise NotImplementedError(f"Layer {type(self).__name__} does not have a `quantize` method implemented.")
 
     def _take_shape_arguments(self, kwargs):
         return {key: kwargs.pop(key) for key in _SHAPE_ARGUMENTS if key in kwargs}

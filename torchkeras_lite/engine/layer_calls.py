@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.fx._symbolic_trace import is_fx_tracing
 
 from torchkeras_lite.base import arrays, naming, nested, text
 from torchkeras_lite.base.checks import describe
@@ -23,6 +24,7 @@ from torchkeras_lite.engine.keras_tensor import Call, KerasTensor, any_symbolic,
 from torchkeras_lite.engine.layer_state import LayerState
 from torchkeras_lite.engine.masking import attach_mask, get_mask
 from torchkeras_lite.engine.shapes import TensorSpec
+from torchkeras_lite.engine.symbolic_tracing import call_traced
 
 _depth = threading.local()
 HALF = (torch.float16, torch.bfloat16)
@@ -36,6 +38,7 @@ class LayerCalls(LayerState):
     clears_losses = False
     computes_itself = True  # a model only has its layers compute, which have policies of their own
     casts_integers = False
+    keeps_precision = False  # a mixed policy leaves float32 inputs as they are, and halves the outputs only
     stateless = False  # nothing is made from the shapes of inputs, so it is built as soon as it is made
     # What is known of the outputs' shapes of a class, and of its subclasses without a `call` of their own:
     keeps_shape = False  # they are the shape of the one input
@@ -181,6 +184,8 @@ class LayerCalls(LayerState):
                 return shapes.run_on_meta(self, args, kwargs)
         elif self._remat is not None:
             return self.rematerialized_call(super().__call__, *args, **kwargs)
+        if not torch.compiler.is_compiling() and is_fx_tracing():
+            return call_traced(self, super().__call__, args, kwargs)
         return super().__call__(*args, **kwargs)
 
     def rematerialized_call(self, layer_call, *args, **kwargs):
@@ -245,11 +250,15 @@ class LayerCalls(LayerState):
             and self.autocast
             and leaf.dtype is not self._compute
             and (leaf.dtype.is_floating_point or (self.casts_integers and leaf.dtype is not torch.bool))
+            and not (self.keeps_precision and leaf.dtype is torch.float32 and self._is_mixed())
             and not (leaf.dtype in HALF and not leaf.is_meta and torch.is_autocast_enabled(leaf.device.type))
         ):
             cast = leaf.to(self._compute)
             return attach_mask(cast, get_mask(leaf))
         return leaf
+
+    def _is_mixed(self):
+        return self.computes_itself and self._dtype_policy.name.startswith("mixed_")
 
     def _accept_text(self, array):
         """Raise where a layer that declares torch weights, and so computes with numbers, got strings."""
@@ -272,30 +281,11 @@ class LayerCalls(LayerState):
         tensor = next((t for t in nested.flatten((args, kwargs)) if isinstance(t, torch.Tensor)), None)
         device = default_device() if tensor is None or tensor.is_meta else tensor.device
         with build_on(self._device or device):
-            self.build(**self._build_shapes(given)) if self._wants_shapes else self.build()
+            self.build(**building.build_shapes(self, given)) if self._wants_shapes else self.build()
 
     @property
     def _wants_shapes(self):
         return bool(signature_of(type(self).build).keywords)
-
-    def _build_shapes(self, given):
-        """Match shapes to the parameters of `build`.
-
-        `<argument>_shape`, or the first argument's for a single one.
-        """
-        wanted = signature_of(type(self).build)
-        names = wanted.names or ["input_shape"]
-        found = {}
-        for name in names:
-            argument = name.removesuffix("_shape").removesuffix("_shapes")
-            if argument in given and given[argument] is not None:
-                found[name] = nested.map_structure(_shape_of, given[argument])
-        first = given.get(self._call_signature.first, next(iter(given.values()), None))
-        if names[0] not in found and first is not None:
-            found[names[0]] = nested.map_structure(_shape_of, first)
-        if not wanted.names:  # the base's `build(*input_shapes)`
-            return {}
-        return found
 
     def _input_place(self, index):
         """Return words that say which input one of several is, for messages."""
@@ -322,8 +312,10 @@ class LayerCalls(LayerState):
                 if mask is not None:
                     kwargs[mask_name] = mask
         mask_name = signature.masks.get(signature.first)
-        if mask_name and (mask_name in kwargs or given.get(mask_name) is not None):
-            return kwargs.get(mask_name, given.get(mask_name))
+        if mask_name in kwargs:
+            return kwargs[mask_name]
+        if mask_name and given.get(mask_name) is not None:  # by position: Keras lets it go no further
+            return None
         return _masks_of(signature.first_argument(args, kwargs))
 
     def _leave_masks(self, args, kwargs, masks, outputs):
@@ -352,7 +344,7 @@ class LayerCalls(LayerState):
         return True
 
     def _autocast_scope(self, args):
-        if not self.computes_itself or not self._dtype_policy.name.startswith("mixed_"):
+        if not self._is_mixed():
             return contextlib.nullcontext()
         tensor = next((t for t in nested.flatten(args) if isinstance(t, torch.Tensor)), None)
         device = tensor.device.type if tensor is not None else "cpu"
@@ -373,7 +365,7 @@ class LayerCalls(LayerState):
             and self.activity_regularizer is None
             and not self._holds_losses
             and self._remat is None
-            and not (self.computes_itself and self.dtype_policy.name.startswith("mixed_"))
+            and not self._is_mixed()
             and not (
                 self.creates_masks
                 and self.supports_masking
@@ -428,6 +420,8 @@ class LayerCalls(LayerState):
         call = Call(self, tuple(args), kwargs, self.name)
         outputs = call.emit(specs)
         self._calls.append(call)
+        if not self._called and all(one.built for one in collecting.all_layers(self)):
+            self._finish_first_call()  # nothing is left to be made, and torch can compile the first real call
         self._leave_masks(args, kwargs, masks, outputs)
         return outputs
 
@@ -440,9 +434,9 @@ class LayerCalls(LayerState):
         if cls.compute_output_shape is not LayerCalls.compute_output_shape:
             given = self._call_signature.bind(args, kwargs)
             wanted = signature_of(cls.compute_output_shape)
-            first = nested.map_structure(_shape_of, self._call_signature.first_argument(args, kwargs))
+            first = nested.map_structure(building.shape_of, self._call_signature.first_argument(args, kwargs))
             rest = {
-                name: nested.map_structure(_shape_of, given[name.removesuffix("_shape")])
+                name: nested.map_structure(building.shape_of, given[name.removesuffix("_shape")])
                 for name in wanted.names[1:]
                 if given.get(name.removesuffix("_shape")) is not None
             }
@@ -474,8 +468,7 @@ class LayerCalls(LayerState):
 
     def _as_computed(self, spec):
         """Return the spec of an output under a mixed policy: autocasting does nothing on the meta device."""
-        mixed = self.computes_itself and self.dtype_policy.name.startswith("mixed_")
-        if mixed and isinstance(spec, TensorSpec) and spec.dtype == "float32":
+        if self._is_mixed() and isinstance(spec, TensorSpec) and spec.dtype == "float32":
             return TensorSpec(spec.shape, self.compute_dtype)
         return spec
 
@@ -485,7 +478,7 @@ class LayerCalls(LayerState):
         def stand_in(shape):
             return _specs_from_shapes(shape, dtype)
 
-        args = tuple(stand_in(shape) for shape in args)
+        args = tuple(None if shape is None else stand_in(shape) for shape in args)
         signature = self._call_signature
         kwargs = {
             (signature.first if k == "input_shape" else k.removesuffix("_shape")): stand_in(v)
@@ -540,10 +533,6 @@ class LayerCalls(LayerState):
 
 def _on_meta(structure):
     return any(isinstance(leaf, torch.Tensor) and leaf.is_meta for leaf in nested.flatten(structure))
-
-
-def _shape_of(value):
-    return tuple(value.shape) if hasattr(value, "shape") else value
 
 
 def _masks_of(value):

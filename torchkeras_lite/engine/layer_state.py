@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from torchkeras_lite.base import dtypes, nested
-from torchkeras_lite.engine import collecting, precision, tracking
+from torchkeras_lite.base.checks import describe
+from torchkeras_lite.engine import collecting, precision, sharding, tracking
 from torchkeras_lite.engine.stored_weights import StoredWeights
 from torchkeras_lite.engine.variable import adopt, is_free_variable
 from torchkeras_lite.engine.weights import LayerBuffer, LayerParameter
@@ -148,6 +149,11 @@ class LayerState(StoredWeights, nn.Module):
         return self._dtype_policy.compute_dtype
 
     @property
+    def quantization_mode(self):
+        """Mode of a quantized layer's policy, else `None`."""
+        return self._dtype_policy.quantization_mode
+
+    @property
     def input_dtype(self):
         """Dtype name that floating-point inputs are cast to."""
         return self.compute_dtype
@@ -187,7 +193,8 @@ class LayerState(StoredWeights, nn.Module):
 
     def get_weights(self):
         """Return the values of all weights as NumPy arrays, in Keras's order and layouts."""
-        return [weight.numpy() for weight in self.weights]
+        with sharding.whole_weights(self):
+            return [weight.numpy() for weight in self.weights]
 
     def set_weights(self, weights):
         """Overwrite all weights from arrays in Keras's order and layouts.
@@ -195,7 +202,8 @@ class LayerState(StoredWeights, nn.Module):
         Raises:
             ValueError: another number of arrays, or another shape; nothing is changed then.
         """
-        collecting.set_weights(self, weights)
+        with sharding.whole_weights(self, writes=True):
+            collecting.set_weights(self, weights)
 
     def count_params(self):
         """Return the number of values in all weights.
@@ -255,7 +263,11 @@ class LayerState(StoredWeights, nn.Module):
         """Shape of the output in the first symbolic call, else for the shape the layer was built with."""
         if self._calls:
             return nested.map_structure(lambda t: t.shape, self.output)
-        return self.compute_output_shape(self.input_shape)
+        shape = self.input_shape
+        try:
+            return self.compute_output_shape(shape)
+        except (TypeError, ValueError) as error:  # it takes more than one input, as cells do
+            raise AttributeError(f"{describe(self)} has no defined output shape: {error}") from error
 
     def train(self, mode=True):
         """Set the mode of this layer and all modules inside, as in torch."""

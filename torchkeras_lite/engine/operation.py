@@ -17,6 +17,7 @@ from torchkeras_lite.engine.keras_tensor import OPERATIONS, any_symbolic, record
 
 FAMILIES = ("core", "image", "linalg", "math", "nn")
 _SCALARS = frozenset((int, float, bool, str, type(None)))
+_PLAIN = _SCALARS | {torch.Tensor}
 _by_keras_name: dict[tuple[str, str], object] = {}
 
 
@@ -95,11 +96,11 @@ def _callable(function, tensors, info):
     elif info.parameters == ["x1", "x2"] and tensors in (2, "all"):
 
         def called(x1, x2):
-            if (type(x1) is plain and (type(x2) is plain or type(x2) in _SCALARS)) or not any_symbolic(
-                (x1, x2)
-            ):
+            if type(x1) is plain and (type(x2) is plain or type(x2) in _SCALARS):
                 return function(x1, x2)
-            return _record(called, (x1, x2), {})
+            if any_symbolic(x1) or any_symbolic(x2):
+                return _record(called, (x1, x2), {})
+            return function(x1, x2)
 
     elif info.parameters[0] == "x" and tensors == 1 and not info.takes_any:
 
@@ -112,29 +113,13 @@ def _callable(function, tensors, info):
 
         def called(*args, **kwargs):
             for argument in args:
-                kind = type(argument)
-                if (
-                    kind is not plain
-                    and kind not in _SCALARS
-                    and not (kind is list and _holds_plain(argument))
-                ):
-                    break
-            else:
-                if not kwargs or _holds_plain(kwargs.values()):
-                    return function(*args, **kwargs)
-            if not any_symbolic((args, kwargs)):
-                return function(*args, **kwargs)
-            return _record(called, args, kwargs)
+                if type(argument) not in _PLAIN and any_symbolic(argument):
+                    return _record(called, args, kwargs)
+            if kwargs and any_symbolic(kwargs):
+                return _record(called, args, kwargs)
+            return function(*args, **kwargs)
 
     return called
-
-
-def _holds_plain(values):
-    """Whether all values are plain tensors or numbers."""
-    for value in values:  # noqa: SIM110, `all` of a generator costs three times as much
-        if type(value) is not torch.Tensor and type(value) not in _SCALARS:
-            return False
-    return True
 
 
 def _record(called, args, kwargs):

@@ -3,12 +3,15 @@
 import re
 from collections.abc import MutableMapping
 
+import torch
+
 from torchkeras_lite.base import config, dtypes, registry
 from torchkeras_lite.base.checks import suggestion
 from torchkeras_lite.base.serialization import serialize_keras_object
 
 _POLICIES = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16")
 _global = {"policy": None}
+_quantized: dict = {"by_name": None, "classes": {}}
 
 
 class DTypePolicy:
@@ -25,7 +28,7 @@ class DTypePolicy:
     def __init__(self, name=None, source_name=None):
         name = name if name is not None else dtype_policy().name
         if not isinstance(name, str):
-            raise TypeError(f"DTypePolicy: `name` must be a string such as 'mixed_float16', got {name!r}.")
+            raise TypeError(f"DTypePolicy: 'name' must be a string such as 'mixed_float16', got {name!r}.")
         self._name = name
         self._source_name = source_name
         if name.startswith("mixed_"):
@@ -62,8 +65,20 @@ class DTypePolicy:
 
     @property
     def quantization_mode(self):
-        """`None`: quantized layers are torch's own matter (`torchao`)."""
+        """Mode of a quantized layer's policy, else `None`."""
         return None
+
+    def convert_input(self, x, autocast, dtype):
+        """Return `x` as a tensor: floats in `dtype` where `autocast` is asked for, others as they are.
+
+        Arrays and numbers become tensors first.
+        """
+        wanted = dtypes.torch_dtype(dtype)
+        if not isinstance(x, torch.Tensor):
+            if not hasattr(x, "__array__"):
+                return x
+            x = torch.as_tensor(x)
+        return x.to(wanted) if autocast and x.is_floating_point() else x
 
     def get_config(self):
         """Return the constructor's arguments."""
@@ -124,16 +139,16 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         matching = [key for key in self._policies if re.fullmatch(key, path)]
         if len(matching) > 1:
             raise ValueError(
-                f"DTypePolicyMap: path '{path}' matches several keys: {matching}. Make the expressions exclude "
-                "each other."
+                f"DTypePolicyMap: path '{path}' matches several keys: {matching}. Make the expressions "
+                "exclude each other."
             )
         return self._policies[matching[0]] if matching else self.default_policy
 
     def __setitem__(self, path, policy):
         if path in self._policies:
             raise ValueError(
-                f"{path} already exist in the DTypePolicyMap with value {self._policies[path]}. Delete it first, "
-                "or use another key."
+                f"{path} already exist in the DTypePolicyMap with value {self._policies[path]}. Delete it "
+                "first, or use another key."
             )
         self._policies[path] = get(policy)
 
@@ -175,7 +190,12 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
 
 
 def _of_config(policy):
-    return DTypePolicy.from_config(policy["config"]) if isinstance(policy, dict) else policy
+    return get(policy) if isinstance(policy, dict) else policy
+
+
+def add_kinds(by_name, classes):
+    """Let `get` know the policies of quantized layers: by names with `_from_`, and by classes in configs."""
+    _quantized.update(by_name=by_name, classes=classes)
 
 
 def dtype_policy():
@@ -184,7 +204,16 @@ def dtype_policy():
 
 
 def set_dtype_policy(policy):
-    """Set the policy (or its name) of layers that are made from now on without a `dtype`."""
+    """Set the policy (or its name) of layers that are made from now on without a `dtype`.
+
+    Raises:
+        ValueError: neither.
+    """
+    if not isinstance(policy, (DTypePolicy, str)):
+        raise ValueError(
+            "Invalid `policy` argument. Expected the string name of a policy (such as 'mixed_float16') or a "
+            f"DTypePolicy, got {policy!r} of type {type(policy).__name__}."
+        )
     _global["policy"] = get(policy)
 
 
@@ -199,10 +228,12 @@ def get(identifier):
     if isinstance(identifier, DTypePolicy):
         return identifier
     if isinstance(identifier, dict):
-        kind = DTypePolicyMap if identifier.get("class_name") == "DTypePolicyMap" else DTypePolicy
-        return kind.from_config(identifier["config"])
+        name = identifier.get("class_name")
+        kinds = {"DTypePolicyMap": DTypePolicyMap, **_quantized["classes"]}
+        return kinds.get(name, DTypePolicy).from_config(identifier["config"])
     if isinstance(identifier, str):
-        return DTypePolicy(identifier)
+        quantized = "_from_" in identifier and _quantized["by_name"]
+        return (quantized or DTypePolicy)(identifier)
     try:
         return DTypePolicy(dtypes.standardize_dtype(identifier))
     except (TypeError, ValueError):

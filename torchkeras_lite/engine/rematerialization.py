@@ -34,8 +34,8 @@ class RematScope:
     def __init__(self, mode="full", output_size_threshold=1024, layer_names=None):
         if mode not in MODES:
             raise ValueError(
-                f"RematScope: Invalid mode '{mode}'. Supported modes are: 'full', 'activations', 'larger_than', "
-                "'list_of_layers', or None."
+                f"RematScope: Invalid mode '{mode}'. Supported modes are: 'full', 'activations', "
+                "'larger_than', 'list_of_layers', or None."
             )
         self.mode = mode
         self.output_size_threshold = output_size_threshold
@@ -90,16 +90,21 @@ def _checkpointed(function, args, kwargs, **options):
 
 
 def _contexts(layer):
-    return contextlib.nullcontext(), _same_buffers(layer)
+    return contextlib.nullcontext(), _second_time(layer, [(one, one.training) for one in layer.modules()])
 
 
 @contextlib.contextmanager
-def _same_buffers(layer):
-    """Let statistics that the second computation moves, as of batch normalization, be what they were."""
+def _second_time(layer, modes):
+    """Compute in the modes of the first time; statistics that move, as of batch normalization, move back."""
     kept = [(buffer, buffer.clone()) for buffer in layer.buffers()]
+    before = [(module, module.training) for module, _ in modes]
     try:
+        for module, mode in modes:
+            module.training = mode
         yield
     finally:
+        for module, mode in before:
+            module.training = mode
         with torch.no_grad():
             for buffer, values in kept:
                 buffer.copy_(values)

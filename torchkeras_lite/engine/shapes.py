@@ -158,7 +158,7 @@ def _is_only_batch_unknown(stand_ins):
 
 
 def _with_unknown_batch(outputs):
-    """Return the specs of a run with `BATCH` samples; `None` where another axis may depend on their number."""
+    """Return the specs of a run with `BATCH` samples; `None` where another axis may depend on that."""
     for leaf in nested.flatten(outputs):
         if not isinstance(leaf, torch.Tensor) or not leaf.ndim or leaf.shape[0] != BATCH:
             return None

@@ -9,6 +9,7 @@ gradients of a view are in Keras's layout; what is done to the view is done to t
 tensors that also answer to Keras's methods.
 """
 
+import contextvars
 import operator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ import torch
 from torch import nn
 
 from torchkeras_lite.base import dtypes, nested
+from torchkeras_lite.engine import sharding
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,11 @@ class KerasLayout(torch.Tensor):
         return None if gradient is None else self.spec.to_keras(gradient)
 
 
-def _assign(target, value, path, to_storage):
+# What is told of a tensor before an assignment writes into it: an open `StatelessScope` keeps the old values.
+on_assignment: contextvars.ContextVar = contextvars.ContextVar("on_assignment", default=None)
+
+
+def _assign(target, value, path, to_storage, stored):
     """Copy `value`, in Keras's layout, into `target`'s storage; shapes must agree."""
     value = value.value if isinstance(value, Weight) else value
     if not isinstance(value, torch.Tensor):
@@ -102,6 +108,9 @@ def _assign(target, value, path, to_storage):
                     "cannot "
                     f"be assigned to it. Pass a value of shape {expected}."
                 )
+    keep = on_assignment.get()
+    if keep is not None:
+        keep(stored)
     with torch.no_grad():
         to_storage(value.detach())
 
@@ -145,6 +154,8 @@ class Weight:
         view = self.spec.to_keras(stored)
         if view is stored or torch.compiler.is_compiling() or not isinstance(stored, torch.Tensor):
             return view  # while torch traces, a proxy stands for the tensor
+        if sharding.is_sharded(stored):
+            return view
         view = view.as_subclass(KerasLayout)
         view._stored, view.spec = stored, self.spec
         return view
@@ -208,7 +219,7 @@ class Weight:
 
     def numpy(self):
         """Return a copy of the values as a NumPy array in Keras's layout."""
-        return to_numpy(self.spec.to_keras(self.tensor.detach()))
+        return to_numpy(self.spec.to_keras(sharding.whole(self.tensor).detach()))
 
     def assign(self, value):
         """Overwrite the values, in place, with an array or tensor in Keras's layout; return the view.
@@ -216,7 +227,10 @@ class Weight:
         Raises:
             ValueError: another shape.
         """
-        _assign(self.value, value, self.path, lambda v: self.tensor.copy_(self.spec.from_keras(v)))
+        stored = self.tensor
+        _assign(
+            self.value, value, self.path, lambda v: sharding.overwrite(stored, self.spec.from_keras(v)), stored
+        )
         return self
 
     def assign_add(self, value):
@@ -396,8 +410,8 @@ class _KerasMethods:
     def constraint(self, value):
         self.info.constraint = value
 
-    def numpy(self):
-        """Return a copy of the values as a NumPy array."""
+    def numpy(self, *, force=False):
+        """Return a copy of the values as a NumPy array; `force`, as torch has it, changes nothing."""
         return to_numpy(self.detach())
 
     def __array__(self, dtype=None, copy=None):
@@ -405,7 +419,7 @@ class _KerasMethods:
 
     def assign(self, value):
         """Overwrite the values in place; the shape must be the same."""
-        _assign(self, value, self.path, self.copy_)
+        _assign(self, value, self.path, self.copy_, self)
         return self
 
     def assign_add(self, value):

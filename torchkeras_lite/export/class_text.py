@@ -35,8 +35,11 @@ class ClassText:
         self.frames = frames
         self.class_of = class_of
         self.statements = [_needed(frame) for frame in frames]
-        used = {mark for statements, frame in zip(self.statements, frames, strict=True) for mark in
-                _marks(statements, frame)}
+        used = {
+            mark
+            for statements, frame in zip(self.statements, frames, strict=True)
+            for mark in _marks(statements, frame)
+        }
         used |= {mark for frame in frames for mark in frame.held}
         self.paths = self._paths({mark for mark in used if mark[1] != "v"})
         self.names = _short_names(self.paths) if short else {m: _dotted(p) for m, p in self.paths.items()}
@@ -61,7 +64,7 @@ class ClassText:
             thing = things[mark]
             if id(thing) in places:
                 paths[mark] = places[id(thing)]
-            elif isinstance(thing, nn.Module) or isinstance(thing, nn.Parameter):
+            elif isinstance(thing, (nn.Module, nn.Parameter)):
                 raise CannotWrite(f"it uses a {type(thing).__name__} that is none of its own attributes")
             else:
                 paths[mark] = f"constant_{constants}"

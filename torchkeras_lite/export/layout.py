@@ -10,15 +10,67 @@ from torchkeras_lite.base.nested import flatten, map_structure
 from torchkeras_lite.export.literals import plain_name
 from torchkeras_lite.export.traced import Traced
 
-__all__ = ["below", "permuted", "permutation"]
+__all__ = ["below", "permutation", "permuted"]
 
 POINTWISE = frozenset(
-    """
-    abs add alpha_dropout celu clamp cos div dropout elu erf exp float gelu hardshrink hardsigmoid hardswish
-    hardtanh leaky_relu log log1p logsigmoid maximum minimum mish mul neg negative pow radd rdiv reciprocal
-    relu relu6 rmul round rsqrt rsub selu sigmoid sign silu sin softplus softshrink softsign sqrt square sub
-    tanh tanhshrink threshold to true_divide truediv rtruediv where
-    """.split()
+    (
+        "abs",
+        "add",
+        "alpha_dropout",
+        "celu",
+        "clamp",
+        "cos",
+        "div",
+        "dropout",
+        "elu",
+        "erf",
+        "exp",
+        "float",
+        "gelu",
+        "hardshrink",
+        "hardsigmoid",
+        "hardswish",
+        "hardtanh",
+        "leaky_relu",
+        "log",
+        "log1p",
+        "logsigmoid",
+        "maximum",
+        "minimum",
+        "mish",
+        "mul",
+        "neg",
+        "negative",
+        "pow",
+        "radd",
+        "rdiv",
+        "reciprocal",
+        "relu",
+        "relu6",
+        "rmul",
+        "round",
+        "rsqrt",
+        "rsub",
+        "selu",
+        "sigmoid",
+        "sign",
+        "silu",
+        "sin",
+        "softplus",
+        "softshrink",
+        "softsign",
+        "sqrt",
+        "square",
+        "sub",
+        "tanh",
+        "tanhshrink",
+        "threshold",
+        "to",
+        "true_divide",
+        "truediv",
+        "rtruediv",
+        "where",
+    )
 )
 REDUCTIONS = ("mean", "amax", "amin", "sum")
 
@@ -110,7 +162,7 @@ def _moved_pads(pads, order):
     """Return what `F.pad` takes, from the last axis backwards, for the axes in their old order."""
     ndim = len(order)
     pairs = {order[ndim - 1 - i]: tuple(pads[2 * i : 2 * i + 2]) for i in range(len(pads) // 2)}
-    pairs = {axis: pair for axis, pair in pairs.items() if pair != (0, 0)}
+    pairs = {axis: pair for axis, pair in pairs.items() if any(type(p) is not int or p for p in pair)}
     first = min(pairs, default=ndim)
     return tuple(pad for axis in reversed(range(first, ndim)) for pad in pairs.get(axis, (0, 0)))
 

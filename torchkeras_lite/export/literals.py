@@ -41,6 +41,8 @@ METHODS = {
     torch.Tensor.true_divide: "truediv",
     torch.Tensor.matmul: "matmul",
     torch.Tensor.neg: "neg",
+    torch.Tensor.__pow__: "pow",
+    **{getattr(torch.Tensor, name): name for name in ("eq", "ne", "lt", "le", "gt", "ge")},
 }
 
 
@@ -131,6 +133,8 @@ def _operator_of(function):
         return None, False
     if is_method and not function.__name__.startswith("__"):
         return None, False
+    if name == "rdiv":
+        return "truediv", True
     reflected = name.startswith("r") and name[1:] in OPERATORS
     return (name[1:] if reflected else name), reflected
 

@@ -34,10 +34,14 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
                 input, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
             )
         with torch.no_grad():
+            momentum = self.momentum
+            if momentum is None:  # the mean over all batches
+                self.num_batches_tracked += 1
+                momentum = 1.0 / float(self.num_batches_tracked)
             axes = [axis for axis in range(input.ndim) if axis != 1]
             variance, mean = torch.var_mean(input, axes, correction=0)
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance, self.momentum)
+            self.running_mean.lerp_(mean, momentum)
+            self.running_var.lerp_(variance, momentum)
         return F.batch_norm(input, None, None, self.weight, self.bias, True, 0.0, self.eps)
 
 
@@ -46,7 +50,7 @@ def run_masked(rnn, inputs, mask, state=None):
 
     The other steps change nothing: their outputs repeat the last one, or are 0 before the first.
     """
-    order = mask.to(torch.uint8).argsort(1, descending=True, stable=True)
+    order = mask.to(torch.uint8).argsort(dim=1, descending=True, stable=True)
     inputs = inputs.gather(1, order.unsqueeze(-1).expand_as(inputs))
     lengths = mask.sum(1)
     packed = pack_padded_sequence(inputs, lengths.clamp(min=1).cpu(), True, enforce_sorted=False)

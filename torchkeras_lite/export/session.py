@@ -1,289 +1,43 @@
 """Tracing: a model runs on stand-ins, and each torch function and module that it calls becomes a statement.
 
-A `Session` sees every torch function (as a `TorchFunctionMode`) and every call of a module (torch's own
-modules are called in the generated code as they are, everything else is looked into). Modules with a
-computation of some length become classes of their own; short ones are written out where they are called.
+torch's own modules are called in the generated code as they are, everything else is looked into. Modules with
+a computation of some length become classes of their own; short ones are written out where they are called.
 """
 
 import contextlib
 import inspect
-import math
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from torchkeras_lite.base.checks import describe
-from torchkeras_lite.base.nested import flatten, map_structure, pack_like
-from torchkeras_lite.engine import shapes
-from torchkeras_lite.engine.weights import Weight
+from torchkeras_lite.base.nested import flatten, map_structure
 from torchkeras_lite.export import layout, writers
-from torchkeras_lite.export.literals import call_text, has_stand_ins, index_text, literal, plain_name
-from torchkeras_lite.export.traced import CannotWrite, Size, Traced, combined
+from torchkeras_lite.export.frame import Frame
+from torchkeras_lite.export.functions import FunctionRecorder, map_values
+from torchkeras_lite.export.literals import has_stand_ins
+from torchkeras_lite.export.traced import CannotWrite, Traced
 
-__all__ = ["Frame", "Session", "Statement"]
+__all__ = ["Session", "Unwritten"]
 
 OWN_LAYERS = f"{__name__.partition('.')[0]}.layers."
-CASTS = ("to", "bool", "int", "long", "float", "double", "half", "bfloat16", "type", "type_as")
-# Arguments that torch hands on although they are its defaults.
-DEFAULTS = {
-    "mode": "constant",
-    "value": None,
-    "padding": 0,
-    "dilation": 1,
-    "ceil_mode": False,
-    "return_indices": False,
-    "inplace": False,
-}
 MOST_INLINE = 8  # statements of a layer that are written where it is called
 
 
-class Statement:
-    """One line: what it computes, and what it is called after.
+class Session(FunctionRecorder):
+    """One tracing of a model.
 
     Args:
-        text: An expression, with marks for variables, modules and tensors.
-        targets: The `Traced` that it makes, nested as they are unpacked; `None` for what is called for its
-            effect.
-        hint: Name for the results.
+        may_reshape: Whether weights may get another form than they have in the model, to become those of
+            torch's modules.
     """
 
-    def __init__(self, text, targets, hint):
-        self.text = text
-        self.targets = targets
-        self.hint = hint
-
-    @property
-    def results(self):
-        """The `Traced` that it makes, flat."""
-        return [] if self.targets is None else flatten(self.targets)
-
-
-class Frame:
-    """The statements of one `forward`.
-
-    Args:
-        owner: The module.
-        training: The mode it is traced in.
-    """
-
-    def __init__(self, owner, training):
-        self.owner = owner
-        self.training = training
-        self.statements = []
-        self.inputs = []
-        self.outputs = None
-        self.held = {}  # modules that stay in inference mode
-        self.device_of = None
-
-    def normalized(self):
-        """The text of all statements, which is equal for equal computations."""
-        names = {one.text: f"input{number}" for number, one in enumerate(self.inputs)}
-        lines = []
-        for statement in self.statements:
-            for result in statement.results:
-                names.setdefault(result.text, f"v{len(names)}")
-            lines.append(f"{[names[one.text] for one in statement.results]} = {statement.text}")
-        outputs = [one.text if isinstance(one, Traced) else repr(one) for one in flatten(self.outputs)]
-        text = "\n".join([*lines, repr(outputs), repr(sorted(self.held))])
-        for mark, name in sorted(names.items(), key=lambda pair: -len(pair[0])):
-            text = text.replace(mark, name)
-        return text
-
-
-class Session(TorchFunctionMode):
-    """One tracing of a model."""
-
-    def __init__(self):
+    def __init__(self, may_reshape=True):
         super().__init__()
-        self.frames = []
-        self.active = True
-        self.count = 0
-        self.objects = {}  # mark -> module or tensor
+        self.may_reshape = may_reshape
         self.traced = {}  # id(module) -> (signature, frame in inference mode, frame in training mode)
         self.modes = {}
         self.failures = {}
-
-    @property
-    def frame(self):
-        """The frame that statements go to."""
-        return self.frames[-1]
-
-    def mark(self, thing):
-        """Return the mark that stands for a module or tensor until its attribute has a name."""
-        mark = f"«{'m' if isinstance(thing, nn.Module) else 't'}{id(thing)}»"
-        self.objects[mark] = thing
-        return mark
-
-    def fresh(self):
-        """Return the mark of a new variable."""
-        self.count += 1
-        return f"«v{self.count}»"
-
-    def text_of(self, tensor):
-        """Return the text of a tensor; a pending permutation is written down."""
-        if not isinstance(tensor, Traced):
-            return self.mark(tensor)
-        if tensor.text is None:
-            inner = self.text_of(tensor.base)
-            order = ", ".join(map(str, tensor.order))
-            tensor.text = self.fresh()
-            self.frame.statements.append(Statement(f"{inner}.permute({order})", tensor, "permuted"))
-        return tensor.text
-
-    def write(self, value):
-        """Return the text of an argument."""
-        return literal(value, self.text_of, self._device_text())
-
-    def _device_text(self):
-        source = self.frame.device_of
-        if source is None and self.frame.inputs:
-            source = self.frame.inputs[0]
-        return None if source is None else f"{self.text_of(source)}.device"
-
-    # functions
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        """Take a torch function down, and return stand-ins for its results."""
-        kwargs = kwargs or {}
-        if not self.active or not self.frames:
-            return function(*args, **kwargs)
-        args, kwargs = _map(self._without_views, (tuple(args), dict(kwargs)))
-        kwargs = {key: one for key, one in kwargs.items() if key not in DEFAULTS or one != DEFAULTS[key]}
-        name = getattr(function, "__name__", "")
-        if name == "__get__":
-            known = self._property(function.__self__.__name__, args[0])
-            if known is not None:
-                return known
-        if name in ("sym_max", "sym_min"):
-            chosen = max if name == "sym_max" else min
-            return combined(chosen, f"{chosen.__name__}({{}}, {{}})", args)
-        if args and isinstance(args[0], Traced):
-            known = self._about(name, args, kwargs)
-            if known is not None:
-                return known
-        found = layout.permutation(function, args, kwargs)
-        if found is not None:
-            return layout.permuted(*found)
-        moved = layout.below(function, args, kwargs)
-        if moved is not None:
-            inner_args, inner_kwargs, order = moved
-            result = self._call(function, inner_args, inner_kwargs)
-            return layout.permuted(result, order)
-        return self._call(function, args, kwargs)
-
-    def _without_views(self, leaf):
-        if isinstance(leaf, Weight):
-            with self:
-                return leaf.spec.to_keras(leaf.tensor)
-        return leaf
-
-    def _property(self, name, tensor):
-        traced = isinstance(tensor, Traced)
-        if name == "shape":
-            sizes = tensor.sizes if traced else tensor.size()
-            return sizes if any(isinstance(size, Size) for size in sizes) else torch.Size(sizes)
-        if name == "device":
-            if traced:
-                self.frame.device_of = tensor
-            return torch.device("meta")
-        constants = {"is_meta": False, "is_cuda": False, "is_cpu": True, "requires_grad": False}
-        return constants.get(name)
-
-    def _about(self, name, args, kwargs):
-        """Return what a method tells of a tensor's form, else `None`."""
-        tensor, rest = args[0], args[1:]
-        sizes = tensor.sizes
-        if name == "size":
-            dim = rest[0] if rest else kwargs.get("dim")
-            return sizes if dim is None else sizes[dim]
-        if name in ("numel", "nelement"):
-            return math.prod(sizes)
-        if name == "__len__":
-            return sizes[0]
-        if name == "__iter__":
-            with self:
-                return iter([tensor[index] for index in range(sizes[0])])
-        if name == "contiguous":
-            return tensor
-        if name in CASTS:
-            probes = [self._evaluate(getattr(torch.Tensor, name), args, kwargs, run) for run in (0, 1)]
-            return tensor if probes[0].dtype is tensor.probes[0].dtype else None
-        return None
-
-    def _evaluate(self, function, args, kwargs, run):
-        def fill(leaf):
-            if isinstance(leaf, Traced):
-                return leaf.probes[run]
-            if isinstance(leaf, Size):
-                return leaf.values[run]
-            return leaf.detach().to("meta") if isinstance(leaf, torch.Tensor) else leaf
-
-        try:
-            with self._at_rest(), torch.no_grad():
-                filled_args, filled_kwargs = _map(fill, (tuple(args), dict(kwargs)))
-                if isinstance(function, nn.Module):
-                    return shapes.run_on_meta(function, filled_args, filled_kwargs)
-                return function(*filled_args, **filled_kwargs)
-        except (NotImplementedError, RuntimeError) as error:
-            if "meta" in str(error):
-                raise CannotWrite(
-                    f"it looks at values ({getattr(function, '__name__', type(function).__name__)})"
-                ) from error
-            raise
-
-    @contextlib.contextmanager
-    def _at_rest(self):
-        """Let torch run as it does without a session."""
-        before, self.active = self.active, False
-        try:
-            with torch._C.DisableTorchFunction(), shapes.probing():
-                yield
-        finally:
-            self.active = before
-
-    def _call(self, function, args, kwargs):
-        if not has_stand_ins((args, kwargs)) and any(_has_no_text(leaf) for leaf in flatten((args, kwargs))):
-            with self._at_rest():  # a constant from an array, for example
-                return function(*args, **kwargs)
-        if getattr(function, "__name__", "") == "__setitem__":
-            index = index_text(args[1], self.text_of, self._device_text())
-            text = f"{self.write(args[0])}[{index}] = {self.write(args[2])}"
-            self.frame.statements.append(Statement(text, None, ""))
-            return None
-        results = [self._evaluate(function, args, kwargs, run) for run in (0, 1)]
-        leaves = flatten(results[0])
-        if not any(isinstance(leaf, torch.Tensor) for leaf in leaves):
-            if leaves != flatten(results[1]):
-                raise CannotWrite("it asks for something that depends on a size that is unknown")
-            return results[0]
-        text = call_text(function, args, kwargs, self.text_of, self._device_text())
-        name = getattr(function, "__name__", "")
-        changed = kwargs.get("out") if "out" in kwargs else args[0] if _in_place(name) else None
-        if changed is not None:
-            self.frame.statements.append(Statement(text, None, ""))
-            return changed
-        return self.emit(text, results, plain_name(function))
-
-    def emit(self, text, results, hint):
-        """Add a statement, and return stand-ins in the form of its results.
-
-        Args:
-            text: The expression.
-            results: What both runs gave: a tensor, or a structure of tensors and other values.
-            hint: Name for the variables.
-        """
-        first, second = results
-        if _is_unpacked(first):
-            pairs = zip(flatten(first), flatten(second), strict=True)
-            made = pack_like(first, [Traced(pair, self.fresh()) for pair in pairs])
-            self.frame.statements.append(Statement(text, made, hint))
-            return made
-        whole = Traced((torch.empty((), device="meta"),) * 2, self.fresh())
-        self.frame.statements.append(Statement(text, whole, hint))
-        return _parts(first, second, whole.text)
-
-    # modules
 
     def call_module(self, module, args, kwargs, original):
         """Take a call of a module down, and return stand-ins for its results."""
@@ -306,11 +60,16 @@ class Session(TorchFunctionMode):
         return self.emit("None", results, "unwritten")
 
     def _called(self, module, args, kwargs):
+        policy = getattr(module, "dtype_policy", None)
+        if policy is not None and module.computes_itself and policy.name.startswith("mixed_"):
+            raise CannotWrite(
+                f"it has the policy {policy.name}. Give it float32, and run the written module under "
+                "torch.autocast"
+            )
         writer = writers.writer_of(module)
         if writer is not None:
             found = writer(self, module, *args, **kwargs)
-            if found is not NotImplemented:
-                return found
+            return self._looked_into(module, args, kwargs) if found is NotImplemented else found
         tensors = (*module.parameters(), *module.buffers())
         if any(isinstance(tensor, Traced) for tensor in tensors):  # put there for this call
             return module.forward(*args, **kwargs)
@@ -368,12 +127,12 @@ class Session(TorchFunctionMode):
             self.traced[id(module)] = known = (signature, *frames)
         _, inference, training = known
         same = inference.normalized() == training.normalized()
-        short = len(inference.statements) <= MOST_INLINE and not training.held
+        short = len(inference.statements) <= MOST_INLINE
         masks = any(getattr(leaf, "_keras_mask", None) is not None for leaf in flatten(inference.outputs))
         if masks or (own and same and short):
             return module.forward(*args, **kwargs)
         self._note_mode(module)
-        tensors = [leaf for leaf in flatten((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        tensors = _tensors(args, kwargs)
         results = [self._outputs_of(inference, run) for run in (0, 1)]
         return self.emit(self.module_call(module, tensors, {}), results, self.mark(module))
 
@@ -387,8 +146,8 @@ class Session(TorchFunctionMode):
 
         Where the module is held in inference mode, both are that.
         """
-        modes = (False, False if self.frames and self.frame.training and not module.training else True)
-        return tuple(self._trace(module, args, kwargs, mode) for mode in modes)
+        held = bool(self.frames) and self.frame.training and not module.training
+        return tuple(self._trace(module, args, kwargs, mode) for mode in (False, not held))
 
     def _trace(self, module, args, kwargs, training):
         frame = Frame(module, training)
@@ -402,11 +161,12 @@ class Session(TorchFunctionMode):
             if id(leaf) not in stand_ins:
                 probes = leaf.probes if isinstance(leaf, Traced) else (leaf.detach().to("meta"),) * 2
                 stand_ins[id(leaf)] = Traced(probes, self.fresh())
-                stand_ins[id(leaf)].name_hint = getattr(leaf, "name_hint", None) or names.get(id(leaf))
+                given = None if len(self.frames) else getattr(leaf, "name_hint", None)
+                stand_ins[id(leaf)].name_hint = given or names.get(id(leaf))
                 frame.inputs.append(stand_ins[id(leaf)])
             return stand_ins[id(leaf)]
 
-        inner_args, inner_kwargs = _map(stand_in, (tuple(args), dict(kwargs)))
+        inner_args, inner_kwargs = map_values(stand_in, (tuple(args), dict(kwargs)))
         self.frames.append(frame)
         try:
             for one, _ in kept:
@@ -451,48 +211,6 @@ class Unwritten(Exception):
     """Tracing cannot go on behind a module that was noted as a failure."""
 
 
-def _map(function, structure):
-    """Apply `function` to the leaves of a structure, and inside slices."""
-
-    def apply(leaf):
-        if isinstance(leaf, slice):
-            return slice(*(function(end) for end in (leaf.start, leaf.stop, leaf.step)))
-        return function(leaf)
-
-    return map_structure(apply, structure)
-
-
-def _is_unpacked(result):
-    """Whether assignments take a result apart: a tensor, or nested tuples and lists of nothing else."""
-    if isinstance(result, (list, tuple)):
-        return bool(result) and all(map(_is_unpacked, result))
-    return isinstance(result, torch.Tensor)
-
-
-def _in_place(name):
-    return name.endswith("_") and not name.startswith("__")
-
-
-def _has_no_text(leaf):
-    try:
-        literal(leaf, lambda tensor: "")
-    except CannotWrite:
-        return True
-    return False
-
-
-def _parts(first, second, text):
-    """Return stand-ins for the parts of a nested result that is in one variable."""
-    if isinstance(first, torch.Tensor):
-        return Traced((first, second), text)
-    if isinstance(first, dict):
-        return {key: _parts(part, second[key], f"{text}[{key!r}]") for key, part in first.items()}
-    if isinstance(first, (list, tuple)):
-        parts = [_parts(part, second[i], f"{text}[{i}]") for i, part in enumerate(first)]
-        return map_structure(lambda part: part, type(first)(parts)) if type(first) in (list, tuple) else parts
-    return first
-
-
 def _argument_names(module, args, kwargs):
     """Return the names of the parameters of `forward` that tensors are passed to, by the tensors' ids."""
     try:
@@ -502,10 +220,20 @@ def _argument_names(module, args, kwargs):
     return {id(value): name for name, value in bound.items() if isinstance(value, torch.Tensor)}
 
 
+def _tensors(args, kwargs):
+    """Return the tensors among the arguments, each once."""
+    found = [leaf for leaf in flatten((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+    return list({id(tensor): tensor for tensor in found}.values())
+
+
 def _signature(args, kwargs):
+    """Return a text that is equal for calls with arguments of the same kind."""
+    order = [id(tensor) for tensor in _tensors(args, kwargs)]
+
     def describe_leaf(leaf):
         if isinstance(leaf, Traced):
-            return repr([tuple(probe.shape) for probe in leaf.probes]) + str(leaf.probes[0].dtype)
+            shapes_of = [tuple(probe.shape) for probe in leaf.probes]
+            return f"{order.index(id(leaf))} {shapes_of} {leaf.probes[0].dtype}"
         return repr(leaf)
 
-    return repr(_map(describe_leaf, (tuple(args), dict(kwargs))))
+    return repr(map_values(describe_leaf, (tuple(args), dict(kwargs))))

@@ -4,7 +4,7 @@ import torch
 
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.dtypes import standardize_dtype
-from torchkeras_lite.base.nested import flatten, flatten_with_path, map_structure
+from torchkeras_lite.base.nested import flatten_with_path, map_structure
 from torchkeras_lite.engine.keras_tensor import KerasTensor
 
 __all__ = ["example_inputs", "symbolic_inputs"]
@@ -49,8 +49,8 @@ def _as_symbol(leaf):
     shape = getattr(leaf, "shape", None)
     if shape is None:
         raise ValueError(
-            f"input_signature: expected tensors, arrays, `KerasTensor`s or `InputSpec`s, got {leaf!r} of type "
-            f"{type(leaf).__name__}. Pass for example keras.InputSpec(shape=(None, 28, 28, 1))."
+            f"input_signature: expected tensors, arrays, `KerasTensor`s or `InputSpec`s, got {leaf!r} of "
+            f"type {type(leaf).__name__}. Pass for example keras.InputSpec(shape=(None, 28, 28, 1))."
         )
     real = isinstance(leaf, torch.Tensor) or hasattr(leaf, "__array__")
     shape = (None, *tuple(shape)[1:]) if real else tuple(shape)
@@ -96,8 +96,3 @@ def example_inputs(structure, batch, other, device):
         return probe.random_(0, 2, generator=generator).to(device)
 
     return map_structure(example, structure)
-
-
-def sizes_of(structure):
-    """Return all shapes of nested symbolic inputs, flat."""
-    return [tensor.spec.shape for tensor in flatten(structure)]

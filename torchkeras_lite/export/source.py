@@ -13,7 +13,7 @@ import torch
 from torchkeras_lite.base.checks import describe, one_of
 from torchkeras_lite.base.nested import flatten, pack_like
 from torchkeras_lite.engine import shapes
-from torchkeras_lite.export import parts, recurrent
+from torchkeras_lite.export import parts
 from torchkeras_lite.export.class_text import ClassText
 from torchkeras_lite.export.session import Session, Unwritten
 from torchkeras_lite.export.signature import symbolic_inputs
@@ -22,7 +22,6 @@ from torchkeras_lite.saving.torch_files import save_state
 
 __all__ = ["to_source", "to_torch"]
 
-recurrent.register()
 KEYS = ("short", "model")
 _number = itertools.count(1)
 
@@ -125,7 +124,7 @@ def written(model, keys, input_signature=None, weights="pt"):
     session, frames, error = None, None, None
     for pair in shapes.SIZES:
         try:
-            session, frames = _traced(twin, structure, names, pair)
+            session, frames = _traced(twin, structure, names, pair, keys == "short")
             break
         except (Unwritten, ValueError) as failure:
             error = failure
@@ -147,9 +146,9 @@ def _twin(model):
     return twin
 
 
-def _traced(model, structure, names, pair):
+def _traced(model, structure, names, pair, may_reshape):
     """Trace `model` with two sizes for unknown axes; return the session and the frames in both modes."""
-    session = Session()
+    session = Session(may_reshape)
     stand_ins = []
     for tensor, name in zip(flatten(structure), names, strict=True):
         probes = tuple(shapes.probe_tensor(tensor.spec, sizes) for sizes in pair)

@@ -1,4 +1,4 @@
-"""Stand-ins for what a model computes, while it is being written as PyTorch: tensors and sizes without values.
+"""Stand-ins for what a model computes while it is written as PyTorch: tensors and sizes without values.
 
 Everything is computed twice on the meta device, with two sizes for every unknown axis, so what differs is
 unknown. Beside its two meta tensors, a stand-in knows the text that will give its value in generated code.
@@ -97,7 +97,27 @@ class Size(torch.SymInt):
         return self.text
 
     def __bool__(self):
-        return agreed(bool(value) for value in self.values)
+        return self.same(bool(value) for value in self.values)
+
+    def same(self, truths):
+        """Return what both runs say of the size.
+
+        Raises:
+            CannotWrite: they differ, or a third might: remainders are the same for some sizes by chance.
+        """
+        found = set(truths)
+        if len(found) > 1 or self.has_remainder:
+            raise CannotWrite("it branches on a size that is unknown")
+        return found.pop()
+
+    @property
+    def has_remainder(self):
+        """Whether a division that leaves something is in the expression."""
+        operation = self.text
+        if not isinstance(operation, Operation):
+            return False
+        inner = (one for one in operation.operands if isinstance(one, Size))
+        return "%" in operation.pattern or "//" in operation.pattern or any(s.has_remainder for s in inner)
 
     def __neg__(self):
         return Size(tuple(-value for value in self.values), Operation("-{}", (self,)))
@@ -111,24 +131,12 @@ class Operation:
         self.operands = operands
 
 
-def agreed(truths):
-    """Return what both runs say.
-
-    Raises:
-        CannotWrite: they differ.
-    """
-    found = set(truths)
-    if len(found) > 1:
-        raise CannotWrite("it branches on a size that is unknown")
-    return found.pop()
-
-
 def combined(function, pattern, operands):
-    """Return the `Size` (or number) that `function` makes of sizes and numbers."""
+    """Return the `Size` that `function` makes of sizes and numbers."""
     values = tuple(
         function(*(one.values[run] if isinstance(one, Size) else one for one in operands)) for run in (0, 1)
     )
-    return values[0] if values[0] == values[1] else Size(values, Operation(pattern, operands))
+    return Size(values, Operation(pattern, operands))
 
 
 def _arithmetic(function, sign, reflected):
@@ -145,7 +153,7 @@ def _comparison(function):
         if not isinstance(other, (int, float, Size)):
             return NotImplemented
         others = other.values if isinstance(other, Size) else (other, other)
-        return agreed(function(mine, his) for mine, his in zip(self.values, others, strict=True))
+        return self.same(function(mine, his) for mine, his in zip(self.values, others, strict=True))
 
     return method
 

@@ -4,12 +4,18 @@ A constructor is the text that makes a module. A writer takes a call of a layer 
 """
 
 import inspect
+import math
 
 import torch
 from torch import nn
 
+from torchkeras_lite.base.nested import flatten
+from torchkeras_lite.export.traced import CannotWrite
 from torchkeras_lite.layers.batch_normalization import BiasedBatchNorm
 from torchkeras_lite.layers.data_format import ChannelsLastConv1d, ChannelsLastConvTranspose1d
+from torchkeras_lite.layers.gru import GRU
+from torchkeras_lite.layers.lstm import LSTM
+from torchkeras_lite.layers.projected_attention import Projection
 from torchkeras_lite.layers.recurrent_kernels import GRUKernel, LSTMKernel, SimpleRNNKernel
 from torchkeras_lite.layers.regularization import (
     AlphaDropout,
@@ -18,6 +24,7 @@ from torchkeras_lite.layers.regularization import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
+from torchkeras_lite.layers.simple_rnn import SimpleRNN
 
 __all__ = ["constructor_of", "depends_on_mode", "is_made_here", "state_of", "writer_of", "writes"]
 
@@ -75,6 +82,9 @@ def state_of(module):
     """Return the state of what `constructor_of` makes: keys and tensors."""
     if type(module) in DROPOUTS:
         return {}
+    if type(module) is Projection:
+        weight = module.kernel.reshape(_features(module), -1).t()
+        return {"weight": weight} | ({} if module.bias is None else {"bias": module.bias.flatten()})
     state = dict(module.state_dict(keep_vars=True))
     if isinstance(module, GRUKernel) and "bias_l0" in state:
         rows = state.pop("bias_l0")
@@ -87,10 +97,14 @@ def constructor_of(module):
     kind = type(module)
     if kind in DROPOUTS:
         return f"{DROPOUTS[kind]}({module.rate})"
+    if kind is Projection:
+        features, bias = _features(module), "" if module.bias is not None else ", bias=False"
+        return f"nn.Linear({features}, {module.kernel.numel() // features}{bias})"
     if kind is BiasedBatchNorm:
         flags = "" if module.weight is not None else ", scale=False"
         flags += "" if module.bias is not None else ", center=False"
-        return f"BatchNorm({module.num_features}, eps={module.eps}, momentum={_rounded(module.momentum)}{flags})"
+        momentum = _rounded(module.momentum)
+        return f"BatchNorm({module.num_features}, eps={module.eps}, momentum={momentum}{flags})"
     plain = PLAIN.get(kind, kind)
     if getattr(nn, plain.__name__, None) is not plain or _is_parametrized(module):
         return None
@@ -102,6 +116,11 @@ def constructor_of(module):
         return None
     texts = [*map(repr, positional), *(f"{name}={value!r}" for name, value in named.items())]
     return f"nn.{plain.__name__}({', '.join(texts)})".replace("'", '"')
+
+
+def _features(projection):
+    """Return the number of values that a projection of attention sums over."""
+    return math.prod(projection.kernel.shape[: projection._summed])
 
 
 def _is_parametrized(module):
@@ -177,3 +196,61 @@ def _spatial_dropout(session, layer, inputs):
         return session.leaf(layer, (inputs,), {})
     last = inputs.ndim - 1
     return session.leaf(layer, (inputs.movedim(last, 1),), {}).movedim(1, last)
+
+
+@writes(Projection)
+def _projection(session, layer, inputs):
+    """Write a projection of attention as `nn.Linear`, where its weights may have another form."""
+    if not session.may_reshape or layer.lora_enabled:
+        return NotImplemented
+    summed = layer._summed
+    x = inputs if summed == 1 else inputs.flatten(-summed)
+    features, sizes = layer.kernel.numel() // _features(layer), tuple(layer.kernel.shape[summed:])
+    with session.at_rest():
+        results = [probe.new_empty((*probe.shape[:-1], features)) for probe in x.probes]
+    y = session.emit(session.module_call(layer, (x,), {}), results, session.mark(layer))
+    return layer.activation(y if len(sizes) == 1 else y.unflatten(-1, sizes))
+
+
+@writes(LSTM, GRU, SimpleRNN)
+def _recurrent(session, layer, sequences, initial_state=None, mask=None, training=None):
+    """Write a layer that torch's kernel computes; others are looked into, step by step."""
+    cell = layer.cell
+    if layer.stateful:
+        raise CannotWrite("it is stateful: the states of a batch are not handed on to the next one")
+    if cell.recurrent_dropout:
+        raise CannotWrite("it has recurrent_dropout, which torch's recurrent modules lack")
+    if cell.dropout:
+        raise CannotWrite("it has dropout that is the same in every step; put a SpatialDropout1D before it")
+    if not layer.cell.fits_kernel() or layer.use_cudnn is False:
+        return NotImplemented
+    mask = flatten(mask)[0]
+    if layer.go_backwards:
+        sequences = sequences.flip(1)
+        mask = None if mask is None else mask.flip(1)
+    outputs, finals = _run_kernel(session, layer, sequences, flatten(initial_state), mask)
+    if mask is not None and layer.zero_output_for_mask:
+        outputs = outputs * mask.unsqueeze(-1)
+    if not layer.return_sequences:
+        outputs = outputs[:, -1]
+    return (outputs, *(state.squeeze(0) for state in finals)) if layer.return_state else outputs
+
+
+def _run_kernel(session, layer, sequences, states, mask):
+    """Write the call of the kernel; return its outputs and a list of final states `(1, batch, units)`."""
+    kernel = layer.cell._modules[layer.cell.kernel_name]
+    states = [] if states == [None] else [state.unsqueeze(0) for state in states]
+    given = (tuple(states) if len(states) > 1 else states[0],) if states else ()
+    if mask is None:
+        text = session.module_call(kernel, (sequences, *given), {})
+    else:
+        parts = ", ".join(map(session.write, (sequences, mask.bool(), *given)))
+        text = f"run_masked({session.mark(kernel)}, {parts})"
+    results = []
+    with session.at_rest():
+        for x in sequences.probes:
+            start = x.new_empty((1, x.shape[0], layer.units))
+            finals = (start, start) if layer.cell.kernel_name == "lstm" else start
+            results.append((x.new_empty((*x.shape[:2], layer.units)), finals))
+    outputs, finals = session.emit(text, results, session.mark(kernel))
+    return outputs, flatten(finals)

@@ -11,12 +11,11 @@ INTERPOLATIONS = {
     "bilinear": "bilinear",
     "nearest": "nearest-exact",
     "bicubic": "bicubic",
-    "area": None,
     "lanczos3": None,
     "lanczos5": None,
-    "gaussian": None,
-    "mitchellcubic": None,
 }
+# What TensorFlow has besides, for its images in folders.
+MORE_INTERPOLATIONS = ("area", "gaussian", "mitchellcubic")
 
 
 def resize(
@@ -35,7 +34,7 @@ def resize(
     Args:
         images: Batch of images.
         size: (height, width).
-        interpolation: A key of `INTERPOLATIONS`.
+        interpolation: One of `INTERPOLATIONS` or `MORE_INTERPOLATIONS`.
         antialias: Whether smaller images are smoothed, so that no pixel goes unseen.
         data_format: Layout of `images`.
         crop_to_aspect_ratio: Whether the largest part in the middle of the new form is taken, so that nothing
@@ -74,7 +73,7 @@ def _pad_to(x, size, fill_value):
 def _resize(x, size, interpolation, antialias):
     if tuple(x.shape[2:]) == size:
         return x
-    mode = INTERPOLATIONS[interpolation]
+    mode = INTERPOLATIONS.get(interpolation)
     if mode == "nearest-exact":
         if x.is_floating_point() or x.dtype == torch.uint8:
             return F.interpolate(x, size, mode=mode)

@@ -2,7 +2,7 @@
 
 from torchkeras_lite.base import registry
 from torchkeras_lite.base.serialization import deserialize_keras_object as deserialize
-from torchkeras_lite.base.serialization import serialize_keras_object as serialize
+from torchkeras_lite.base.serialization import serialize_keras_object
 from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.layers.activation import (
@@ -48,6 +48,7 @@ from torchkeras_lite.layers.data_normalization import Normalization
 from torchkeras_lite.layers.depthwise_convolution import DepthwiseConv1D, DepthwiseConv2D
 from torchkeras_lite.layers.discretization import Discretization
 from torchkeras_lite.layers.einsum_dense import EinsumDense
+from torchkeras_lite.layers.foreign import FlaxLayer, JaxLayer, TFSMLayer
 from torchkeras_lite.layers.global_pooling import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
@@ -66,6 +67,7 @@ from torchkeras_lite.layers.histogram_equalization import (
     Equalization,
 )
 from torchkeras_lite.layers.image_resizing import CenterCrop, RandomCrop, Resizing
+from torchkeras_lite.layers.inception_resnet import CustomScaleLayer
 from torchkeras_lite.layers.input_layer import Input, InputLayer
 from torchkeras_lite.layers.joining import (
     Concatenate,
@@ -259,6 +261,7 @@ __all__ = [
     "Embedding",
     "Equalization",
     "Flatten",
+    "FlaxLayer",
     "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
@@ -282,6 +285,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "JaxLayer",
     "IntegerLookup",
     "LSTMCell",
     "Lambda",
@@ -350,6 +354,7 @@ __all__ = [
     "StackedRNNCells",
     "StringLookup",
     "Subtract",
+    "TFSMLayer",
     "TextVectorization",
     "TimeDistributed",
     "TorchModuleWrapper",
@@ -373,9 +378,19 @@ __all__ = [
     "subtract",
 ]
 
+
+def serialize(layer):
+    """Return the config of a layer.
+
+    Source: Keras 3 `keras.layers.serialize`.
+    """
+    return serialize_keras_object(layer)
+
+
 registry.publish(
     "layers", {name: globals()[name] for name in __all__ if name not in ("serialize", "deserialize")}
 )
 registry.publish("", {"Layer": Layer, "InputSpec": InputSpec, "Input": Input})
 for _cls in (LayerScale, StochasticDepth):
     registry.publish_as("keras.src.applications.convnext", _cls)
+registry.publish_as("keras.src.applications.inception_resnet_v2", CustomScaleLayer)

@@ -7,6 +7,7 @@ import torch.distributed as dist
 from torch import nn
 
 from torchkeras_lite import constraints, initializers, regularizers
+from torchkeras_lite.base import processes
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.layer import Layer
@@ -21,7 +22,8 @@ class BiasedBatchNorm(nn.modules.batchnorm._BatchNorm):
     Args:
         num_features: Size of axis 1.
         eps: Added to the variance.
-        momentum: Weight of the new statistics (Keras's momentum is that of the old ones).
+        momentum: Weight of the new statistics (Keras's momentum is that of the old ones); `None`, as
+            `torch.optim.swa_utils.update_bn` sets it: the mean over all batches.
         center: Whether there is a `bias`.
         scale: Whether there is a `weight`.
     """
@@ -37,21 +39,25 @@ class BiasedBatchNorm(nn.modules.batchnorm._BatchNorm):
     def forward(self, input):
         """Normalize by the statistics of the batch in training, else by the running ones."""
         if not self.training:
-            return self._run(input, self.running_var, False)
+            return self._run(input, self.running_var, False, 0.0)
+        momentum = self.momentum
+        if momentum is None:
+            self.num_batches_tracked.add_(1)
+            momentum = 1.0 / float(self.num_batches_tracked)
         count = input.numel() // input.shape[1]
         # The kernel writes momentum * variance * n / (n - 1); old values are scaled alike before, and all is
         # scaled back after. A new tensor goes in, because backward keeps what went in and would notice a
         # change.
         bias = count / (count - 1) if count > 1 else 1.0
         variance = self.running_var * bias
-        output = self._run(input, variance, True)
+        output = self._run(input, variance, True, momentum)
         if count > 1:
             torch.mul(variance, 1.0 / bias, out=self.running_var)
         else:  # the variance of one value is 0
-            self.running_var.mul_(1.0 - self.momentum)
+            self.running_var.mul_(1.0 - momentum)
         return output
 
-    def _run(self, input, variance, training):
+    def _run(self, input, variance, training, momentum):
         enabled = torch.backends.cudnn.enabled
         return torch.batch_norm(
             input,
@@ -60,7 +66,7 @@ class BiasedBatchNorm(nn.modules.batchnorm._BatchNorm):
             self.running_mean,
             variance,
             training,
-            self.momentum,
+            momentum,
             self.eps,
             enabled,
         )
@@ -278,6 +284,8 @@ def moments(x, mask=None, shared=False):
         shared: Whether the processes of `torch.distributed` add their sums.
     """
     axes = [axis for axis in range(x.ndim) if axis != 1]
+    if shared and not processes.part().rows:
+        mask = x.new_zeros(()).expand_as(x)  # the row stands in for none
     if mask is None and not shared:
         variance, mean = torch.var_mean(x, axes, correction=0)
         return mean, variance

@@ -191,7 +191,10 @@ class Bidirectional(Layer):
 
 def remade(layer, name, **changes):
     """Return a new layer from the config of `layer`, under another name and with `changes`."""
-    return type(layer).from_config({**layer.get_config(), "name": name, **changes})
+    made = type(layer).from_config({**layer.get_config(), "name": name, **changes})
+    if hasattr(layer, "use_cudnn"):  # not in the config: it belongs to the machine
+        made.use_cudnn = layer.use_cudnn
+    return made
 
 
 def _as_list(outputs, owner):

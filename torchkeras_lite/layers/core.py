@@ -18,13 +18,20 @@ from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.keras_tensor import KerasTensor, is_symbolic
 from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.engine.weights import WeightSpec
-from torchkeras_lite.layers.low_rank import LowRankLayer
+from torchkeras_lite.layers.quantizable import QuantizableLayer
+from torchkeras_lite.layers.quantized_values import (
+    PackedMatrix,
+    QuantizedLinear,
+    QuantizedTable,
+    ScaledColumns,
+    ScaledRows,
+)
 from torchkeras_lite.layers.wrapper import TorchModuleWrapper, Wrapper
 
 __all__ = ["Dense", "Embedding", "Identity", "Lambda", "Masking", "TorchModuleWrapper", "Wrapper"]
 
 
-class Dense(LowRankLayer):
+class Dense(QuantizableLayer):
     """Fully connected layer over the last axis: `activation(x @ kernel + bias)`.
 
     Wraps `torch.nn.Linear` as `self.linear`, made when the first input is seen.
@@ -38,7 +45,7 @@ class Dense(LowRankLayer):
         activity_regularizer: Penalty on the outputs.
         kernel_constraint, bias_constraint: Projections of the weights after every update.
         lora_rank, lora_alpha: Train a low-rank product beside a frozen kernel; see `enable_lora`.
-        quantization_config: Must be `None`: `torchao` quantizes the `nn.Linear` inside.
+        quantization_config: Settings that `quantize` uses where it is given none.
 
     Shapes:
         input `(batch, ..., features)` -> output `(batch, ..., units)`
@@ -77,7 +84,7 @@ class Dense(LowRankLayer):
         **kwargs,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        refuse_quantization(self, quantization_config)
+        self._take_quantization(quantization_config)
         self._take_low_rank(lora_rank, lora_alpha)
         self.units = positive_int(self, "units", units)
         self.activation = activations.get(activation)
@@ -99,10 +106,17 @@ class Dense(LowRankLayer):
 
     def call(self, inputs):
         """Apply the linear map and the activation."""
-        return self.activation(self.linear(inputs))
+        outputs = self.linear(inputs)
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def _quantized(self, values, config):
+        kernel = ScaledColumns(values, config) if config.mode == "int8" else PackedMatrix(values, 0, config)
+        bias = self.linear.bias
+        self.linear = QuantizedLinear(kernel, bias)
+        return "linear.values"
 
 
-class Embedding(LowRankLayer):
+class Embedding(QuantizableLayer):
     """Table of vectors, looked up by integers: `embeddings[inputs]`.
 
     Wraps `torch.nn.Embedding` as `self.embedding`.
@@ -117,7 +131,7 @@ class Embedding(LowRankLayer):
             up and trained like the others.
         weights: Initial table, an array `(input_dim, output_dim)` or a list with it.
         lora_rank, lora_alpha: Train a low-rank product beside frozen embeddings; see `enable_lora`.
-        quantization_config: Must be `None`; see `Dense`.
+        quantization_config: Settings that `quantize` uses where it is given none.
 
     Shapes:
         input `(batch, ...)` of ids -> output `(batch, ..., output_dim)`
@@ -157,7 +171,7 @@ class Embedding(LowRankLayer):
         if kwargs.pop("input_length", None) is not None:
             warnings.warn("Argument `input_length` is deprecated. Just remove it.", stacklevel=3)
         super().__init__(**kwargs)
-        refuse_quantization(self, quantization_config)
+        self._take_quantization(quantization_config)
         self._take_low_rank(lora_rank, lora_alpha)
         self.input_dim = positive_int(self, "input_dim", input_dim)
         self.output_dim = positive_int(self, "output_dim", output_dim)
@@ -191,6 +205,11 @@ class Embedding(LowRankLayer):
                 "`input_dim` the largest id plus 1."
             ) from None
         return rows.to(torch_dtype(self.compute_dtype)) if self._mixed else rows
+
+    def _quantized(self, values, config):
+        table = ScaledRows(values, config) if config.mode == "int8" else PackedMatrix(values, 1, config)
+        self.embedding = QuantizedTable(table, values.dtype)
+        return "embedding.values"
 
     def compute_mask(self, inputs, previous_mask=None):
         """Return where the ids are not 0, with `mask_zero`."""
@@ -375,16 +394,6 @@ class Masking(Layer):
     def compute_mask(self, inputs, previous_mask=None):
         """Return which steps hold anything but `mask_value`."""
         return torch.any(torch.ne(as_tensor(inputs), self.mask_value), dim=-1)
-
-
-def refuse_quantization(layer, quantization_config):
-    """Raise for Keras's quantization, which is another library's work here."""
-    if quantization_config is not None:
-        raise ValueError(
-            f"{describe(layer)}: `quantization_config` is not taken. Use `torchao` on the model: its layers "
-            "hold plain torch modules."
-        )
-    layer.quantization_config = None
 
 
 def known_size(layer, shape, axis):

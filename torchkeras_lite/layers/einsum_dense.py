@@ -9,13 +9,13 @@ from torchkeras_lite import activations, constraints, initializers, regularizers
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.initializers import VarianceScaling
-from torchkeras_lite.layers.core import refuse_quantization
-from torchkeras_lite.layers.low_rank import LowRankLayer
+from torchkeras_lite.layers.quantizable import QuantizableLayer
+from torchkeras_lite.layers.quantized_values import QuantizedEinsum
 
 _EQUATION = re.compile(r"(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?")
 
 
-class EinsumDense(LowRankLayer):
+class EinsumDense(QuantizableLayer):
     """Fully connected layer over any axes: `activation(einsum(equation, x, kernel) + bias)`.
 
     Args:
@@ -30,7 +30,8 @@ class EinsumDense(LowRankLayer):
         kernel_regularizer, bias_regularizer: Penalties on the weights, added to the loss.
         kernel_constraint, bias_constraint: Projections of the weights after every update.
         lora_rank, lora_alpha: Train a low-rank product beside a frozen kernel; see `enable_lora`.
-        gptq_unpacked_column_size, quantization_config: Must be `None`; see `Dense`.
+        gptq_unpacked_column_size: Kept for Keras's files; GPTQ is `torchao`'s work here.
+        quantization_config: Settings that `quantize` uses where it is given none.
 
     Shapes:
         as the equation says; kernel: the sizes of its letters; bias: those of `bias_axes`, 1 for letters
@@ -65,7 +66,8 @@ class EinsumDense(LowRankLayer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        refuse_quantization(self, quantization_config or gptq_unpacked_column_size)
+        self._take_quantization(quantization_config)
+        self.gptq_unpacked_column_size = gptq_unpacked_column_size
         self._take_low_rank(lora_rank, lora_alpha)
         self.equation = equation
         sizes = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
@@ -107,8 +109,13 @@ class EinsumDense(LowRankLayer):
 
     def call(self, inputs):
         """Multiply, add the bias and apply the activation."""
-        y = torch.einsum(self.equation, inputs, self.kernel)
+        quantized = self.quantized_at is not None
+        y = self.product(inputs) if quantized else torch.einsum(self.equation, inputs, self.kernel)
         return self.activation(y if self.bias is None else y + self.bias.to(y.dtype))
+
+    def _quantized(self, values, config):
+        self.product = QuantizedEinsum(values, self.equation, config)
+        return "product.values"
 
 
 def weight_shapes(layer, input_shape):

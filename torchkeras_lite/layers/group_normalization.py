@@ -1,5 +1,6 @@
 """Normalization of groups of channels: GroupNormalization."""
 
+import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -41,6 +42,7 @@ class GroupNormalization(Layer):
     """
 
     keeps_shape = True
+    keeps_precision = True
     weight_specs = (
         WeightSpec("gamma", at="group_norm.weight"),
         WeightSpec("beta", at="group_norm.bias"),
@@ -124,8 +126,9 @@ class GroupNormalization(Layer):
             inputs = inputs.to(torch_dtype(self.compute_dtype))
         x = inputs.permute(self._to_torch) if self._to_torch else inputs
         y = self.group_norm(x) if self._bias_shape is None else self._without_weight(x)
-        if y.dtype is not inputs.dtype:  # autocast computes in float32
-            y = y.to(inputs.dtype)
+        dtype = self._compute if inputs.dtype is torch.float32 else inputs.dtype
+        if y.dtype is not dtype:  # under a mixed policy, or torch's autocast, computed in float32
+            y = y.to(dtype)
         return y.permute(self._from_torch) if self._to_torch else y
 
     def _without_weight(self, x):

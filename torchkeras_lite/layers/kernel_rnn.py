@@ -16,6 +16,8 @@ class KernelRNN(RNN):
         **kwargs: Those of `RNN` and `Layer`.
     """
 
+    casts_integers = True
+
     def __init__(self, cell, use_cudnn="auto", **kwargs):
         if "implementation" in kwargs and len(self.cell_class.gates) > 1:
             cell = {**cell, "implementation": kwargs.pop("implementation")}

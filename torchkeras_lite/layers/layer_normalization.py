@@ -78,6 +78,7 @@ class LayerNormalization(Layer):
     """
 
     keeps_shape = True
+    keeps_precision = True
     weight_specs = (
         WeightSpec("gamma", at="layer_norm.weight"),
         WeightSpec("beta", at="layer_norm.bias"),
@@ -135,8 +136,9 @@ class LayerNormalization(Layer):
             inputs = inputs.to(torch_dtype(self.compute_dtype))
         x = inputs.permute(self._to_last) if self._to_last else inputs
         y = self._by_deviation(x) if self.rms_scaling else self.layer_norm(x)
-        if y.dtype is not inputs.dtype:  # autocast computes in float32
-            y = y.to(inputs.dtype)
+        dtype = self._compute if inputs.dtype is torch.float32 else inputs.dtype
+        if y.dtype is not dtype:  # under a mixed policy, or torch's autocast, computed in float32
+            y = y.to(dtype)
         return y.permute(self._from_last) if self._to_last else y
 
     def _by_deviation(self, x):

@@ -41,6 +41,9 @@ class _LowRankConvolution:
     """A convolution by `lora_a` (rank, in_channels, ...), and one of size 1 by `lora_b` (filters, rank)."""
 
     def _conv_forward(self, input, weight, bias):
+        if self.groups > 1:  # the filters of a group see its channels alone, those of `lora_a` see all groups
+            product = torch.tensordot(self.lora_b, self.lora_a, 1)
+            return super()._conv_forward(input, weight + self.lora_scale * product, bias)
         outputs = super()._conv_forward(input, weight, bias)
         low = super()._conv_forward(input, self.lora_a, None)
         low = torch.movedim(F.linear(torch.movedim(low, 1, -1), self.lora_b), -1, 1)
@@ -121,7 +124,8 @@ class LowRankLayer(Layer):
 
         The layer then computes with `kernel + lora_alpha / rank * lora_kernel_a @ lora_kernel_b`, which is
         what `layer.kernel` shows; other weights, such as the bias, are trained as before. Enable it before
-        `compile`. Saved files hold the sum; loading one starts the low-rank weights anew.
+        `compile`. Both matrices get the regularizer of what is frozen. Saved files hold the sum; loading one
+        starts the low-rank weights anew.
 
         Args:
             rank: Size of the axis between the two matrices, an integer > 0.
@@ -129,16 +133,16 @@ class LowRankLayer(Layer):
             a_initializer, b_initializer: What the two matrices are drawn from.
 
         Raises:
-            ValueError: the layer is not built, has LoRA already, or has a constraint on the kernel; a
-                convolution in groups.
+            ValueError: the layer is not built, has LoRA already, or has a constraint on the kernel.
 
         Source: Keras 3 `Dense.enable_lora`; Hu et al. 2021 (arXiv:2106.09685). peft's adapters fit on the
         torch module inside, too.
         """
         if getattr(self, f"{self.adapted_weight}_constraint", None) is not None:
+            kind = self.adapted_weight.removesuffix("s")
             raise ValueError(
-                f"{describe(self)}: Lora is incompatible with {self.adapted_weight} constraints. In order "
-                f"to enable lora on this layer, remove the `{self.adapted_weight}_constraint` argument."
+                f"{describe(self)}: Lora is incompatible with {kind} constraints. In order to enable lora on "
+                f"this layer, remove the `{self.adapted_weight}_constraint` argument."
             )
         if not self.built:
             raise ValueError(
@@ -162,7 +166,8 @@ class LowRankLayer(Layer):
             self._adapt_module(self.get_submodule(prefix), prefix, weight, low_rank, alpha / rank)
         else:
             for letter, (shape, initializer) in low_rank.items():
-                self.add_weight(shape, initializer, name=f"lora_{self.adapted_weight}_{letter}")
+                name = f"lora_{self.adapted_weight}_{letter}"
+                self.add_weight(shape, initializer, regularizer=weight.regularizer, name=name)
             frozen = f"frozen_{self.adapted_weight}"  # the attribute of its own name shows the sum
             setattr(self, frozen, weight.tensor)
             weight = Weight(self, WeightSpec(self.adapted_weight, frozen), weight._info)
@@ -172,11 +177,6 @@ class LowRankLayer(Layer):
 
     def _adapt_module(self, module, prefix, weight, low_rank, scale):
         """Make `module` one that adds the product, with its weights."""
-        if getattr(module, "groups", 1) > 1:
-            raise ValueError(
-                f"{describe(self)}: Lora is not supported with groups={module.groups}. Make the convolution "
-                "with groups=1."
-            )
         axes = weight.spec.keras_axes
         for letter, keras_axes in (("a", axes), ("b", None if axes is None else (1, 0))):
             shape, initializer = low_rank[letter]
@@ -185,7 +185,8 @@ class LowRankLayer(Layer):
             parameter = nn.Parameter(spec.from_keras(values).contiguous())
             module.register_parameter(f"lora_{letter}", parameter)
             path = f"{weight.path.rpartition('/')[0]}/{spec.name}"
-            self.declare(Weight(self, spec, WeightInfo(spec.name, path, initializer)))
+            info = WeightInfo(spec.name, path, initializer, regularizer=weight.regularizer)
+            self.declare(Weight(self, spec, info))
         module.lora_scale = scale
         module.__class__ = ADAPTED[type(module)]
 

@@ -123,10 +123,10 @@ class ProjectedAttention(Layer):
         mask = self._compute_attention_mask(
             queries, keys, query.device, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
         )
-        causal = {}
+        asked = {"return_attention_scores": True} if return_attention_scores else {}
         if use_causal_mask and mask is None:
             if type(self)._compute_attention is ProjectedAttention._compute_attention:
-                causal = {"use_causal_mask": True}  # the kernels need no mask for it
+                asked["use_causal_mask"] = True  # the kernels need no mask for it
             else:
                 mask = dot_product.causal_mask(*queries, *keys, query.device)
         output, weights = self._compute_attention(
@@ -135,8 +135,7 @@ class ProjectedAttention(Layer):
             self._value_dense(value),
             mask,
             training,
-            return_attention_scores,
-            **causal,
+            **asked,
         )
         if self.use_gate:
             output = output * self._gate_dense(query)

@@ -149,23 +149,24 @@ class Metric:
             *args: What `update_state` takes.
             **kwargs: What `update_state` takes.
         """
-        with self._lent_state(metric_variables):
+        with self.lent_state(metric_variables):
             self.update_state(*args, **kwargs)
             return [_value(variable) for variable in self.variables]
 
     def stateless_result(self, metric_variables):
         """Return the result for the state `metric_variables`; the metric itself stays as it is."""
-        with self._lent_state(metric_variables):
+        with self.lent_state(metric_variables):
             return _value(self.result())
 
     def stateless_reset_state(self):
         """Return the state after a reset; the metric itself stays as it is."""
-        with self._lent_state(self.variables):
+        with self.lent_state(self.variables):
             self.reset_state()
             return [_value(variable) for variable in self.variables]
 
     @contextlib.contextmanager
-    def _lent_state(self, values):
+    def lent_state(self, values):
+        """Let the metric have the state `values`, one tensor for each of `variables`, inside; its own after."""
         variables = self.variables
         if len(values) != len(variables):
             raise ValueError(

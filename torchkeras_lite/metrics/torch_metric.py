@@ -1,5 +1,7 @@
 """Metrics of the `torchmetrics` package in the place of metrics of Keras."""
 
+import copy
+
 import torch
 from torch import nn
 
@@ -86,10 +88,39 @@ class TorchMetric(Metric):
         self._batches = 0
         self._check(True)
 
+    def copied_state(self):
+        """Return a copy of the state, for `take_state`."""
+        return self._batches, [copy.deepcopy(vars(member)) for member in self._members]
+
+    def take_state(self, state):
+        """Go back to the state that `copied_state` returned."""
+        self._batches, states = state
+        for member, kept in zip(self._members, states, strict=True):
+            vars(member).update(kept)
+
+    @property
+    def members(self):
+        """The metrics of torchmetrics: those of a collection, or the one."""
+        return self._members
+
     @property
     def variables(self):
         """None: the state is torch's own."""
         return []
+
+    def kept_batches(self):
+        """Return the state, for a training that is to go on later."""
+        members = [[dict(member.metric_state), member._update_count] for member in self._members]
+        return {"batches": self._batches, "members": members}
+
+    def keep_batches(self, state):
+        """Take what `kept_batches` returned."""
+        self._batches = state["batches"]
+        for member, (values, count) in zip(self._members, state["members"], strict=True):
+            for name, value in values.items():
+                setattr(member, name, value)
+            member._update_count = count
+        self._check(self._batches == 0)
 
     def get_config(self):
         """Refuse: the settings of these metrics cannot be read back.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from torchkeras_lite.base import dtypes, naming, nested
+from torchkeras_lite.base import config, dtypes, naming, nested
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.engine import graph, tracking
 from torchkeras_lite.engine.input_spec import InputSpec
@@ -133,10 +133,17 @@ def _register(model, recording, keys):
         _takes_one=isinstance(recording.inputs, KerasTensor) and recording.inputs.dtype != "string",
         _input_ndims=[t.ndim for t in inputs],
         _input_dtypes=[None if t.dtype == "string" else dtypes.torch_dtype(t.dtype) for t in inputs],
+        _input_precisions=[_own_precision(t) for t in inputs],
     )
     model.input_spec = input_spec(recording.inputs) if model.fixes_shapes else None
     model.built = True
     model._finish_first_call()
+
+
+def _own_precision(tensor):
+    """Return the float dtype that an `Input` was given, where it is not the default one."""
+    named = getattr(tensor.call.target, "fixes_dtype", False) and dtypes.is_float(tensor.dtype)
+    return dtypes.torch_dtype(tensor.dtype) if named and tensor.dtype != config.floatx() else None
 
 
 def input_spec(inputs):
@@ -196,7 +203,7 @@ def _tell_of_other_structure(recorded, inputs):
     """Warn where a graph of named inputs gets others; raise where they cannot be told apart.
 
     Raises:
-        ValueError: a list, and the names are in another order than the alphabetical one in which Keras reads it.
+        ValueError: a list, and the names are not in the alphabetical order in which Keras reads it.
     """
     if isinstance(inputs, dict) and inputs.keys() <= recorded.keys():
         return
@@ -218,7 +225,11 @@ def run(model, inputs):
         and inputs.ndim == model._input_ndims[0]
         and (
             inputs.dtype is model._input_dtypes[0]
-            or (model._input_dtypes[0].is_floating_point and inputs.is_floating_point())
+            or (
+                model._input_dtypes[0].is_floating_point
+                and inputs.is_floating_point()
+                and model._input_precisions[0] is None
+            )
         )
     ):
         return model._generated(inputs)
@@ -241,6 +252,8 @@ def _fit(model, index, tensor, spec):
         )
     if dtype is None or is_text:
         pass
+    elif model._input_precisions[index] is not None:
+        tensor = tensor.to(dtype)
     elif dtype.is_floating_point:
         tensor = tensor if tensor.is_floating_point() else tensor.to(model._compute)
     elif fixed:

@@ -7,14 +7,19 @@ from torch import nn
 from torchkeras_lite.base import nested
 from torchkeras_lite.base.checks import describe, suggestion
 from torchkeras_lite.base.registry import CustomObjectScope
-from torchkeras_lite.engine import collecting, shapes
+from torchkeras_lite.engine import collecting, shapes, sharding
 from torchkeras_lite.engine.keras_tensor import Call, KerasTensor
 from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.engine.shapes import TensorSpec
+from torchkeras_lite.export.formats import export_model
+from torchkeras_lite.export.source import to_source, to_torch
 from torchkeras_lite.models import graph_model, state_tree
 from torchkeras_lite.models.graph_config import graph_config, tensors_from_config
+from torchkeras_lite.models.wrapped_module import ModuleCalls
+from torchkeras_lite.models.quantizing import quantize_model
 from torchkeras_lite.saving.model_files import save_model
 from torchkeras_lite.saving.model_json import model_to_json
+from torchkeras_lite.saving.once import written_once
 from torchkeras_lite.saving.torch_weights import export_torch_weights, load_torch_weights
 from torchkeras_lite.saving.weight_files import load_weights, save_weights
 from torchkeras_lite.training.trainer import Trainer
@@ -312,6 +317,25 @@ class Model(Trainer, Layer):
         """
         return export_torch_weights(self, target, mapping)
 
+    def quantize(self, mode=None, config=None, filters=None, **kwargs):
+        """Make the matrices of all layers that can do it integers of few bits; see `Dense.quantize`.
+
+        Args:
+            mode: `"int8"` or `"int4"`.
+            config: A `keras.quantizers.QuantizationConfig` with more settings.
+            filters: Which layers: a regular expression, or a list of them, that is searched in their names; or
+                a function of a layer.
+            **kwargs: `type_check=False` also quantizes subclasses of layers.
+
+        Raises:
+            ValueError: a model that is not built, an unknown or contradictory mode.
+            NotImplementedError: the modes `"float8"`, `"gptq"` and `"awq"`, which are `torchao`'s work.
+
+        Source: Keras 3 `Model.quantize`. Differs from Keras: layers without `quantize` are passed over in
+        silence.
+        """
+        quantize_model(self, mode, config, filters, **kwargs)
+
     def to_json(self, **kwargs):
         """Return layers and training configuration as JSON, for `models.model_from_json`.
 
@@ -340,6 +364,39 @@ class Model(Trainer, Layer):
             ValueError: a part or path there is not; nothing is changed then.
         """
         state_tree.set_state_tree(self, state_tree_values)
+
+    @classmethod
+    def from_module(cls, module, outputs=None, name=None):
+        """Return a model that is any torch module: `compile`, `fit`, `evaluate`, `predict`, `summary`.
+
+        The module stays what it is. Its parameters and modules are the model's, under the module's own keys
+        in `state_dict`, and its mode follows the model's.
+
+        Args:
+            module: The module. A dict of inputs goes to the parameters of `forward` by name (as it is, where
+                there is one parameter alone), a list or tuple by position.
+            outputs: Which outputs of the module are the model's: the name of a field or key, an index, or a
+                function of what it returns. `None`: all of them; of a dataclass, as transformers' models
+                return, a dict of its tensors.
+            name: Name of the model; by default that of the module's class.
+
+        Raises:
+            TypeError: `module` is no torch module, or is a Keras layer already.
+        """
+        return ModuleModel(module, outputs, name)
+
+    def to_torch(self, input_signature=None):
+        """Return an `nn.Module` of torch's classes alone with the same numbers; see `export.to_torch`."""
+        return to_torch(self, input_signature)
+
+    def to_source(self, path, weights="pt", keys="short", input_signature=None):
+        """Write the model as a Python file that imports torch alone; see `export.to_source`."""
+        to_source(self, path, weights, keys, input_signature)
+
+    def export(self, filepath, format=None, verbose=None, input_signature=None, verify=False, **kwargs):
+        """Write the model for running without Python or training; see `export.export_model`."""
+        sharding.refuse(self, "export")
+        written_once(export_model)(self, filepath, format, verbose, input_signature, verify, **kwargs)
 
     def get_config(self):
         """Return the layers and their calls as plain values; a subclass with a `call` of its own: its
@@ -396,6 +453,10 @@ class Functional(Model):
     """A model made from symbolic inputs and outputs (what `Model(inputs, outputs)` returns)."""
 
     keeps_arguments = False
+
+
+class ModuleModel(ModuleCalls, Model):
+    """A model that is a torch module (what `Model.from_module` returns)."""
 
 
 def _is_graph(args, kwargs):

@@ -160,8 +160,12 @@ class Sequential(Model):
             layer = self._input_layer
         x = inputs = layer.tensor
         names = graph_model.unique_module_names(self._stack)
-        for module, name in zip(self._stack, names, strict=True):
-            x = module(x) if isinstance(module, Layer) else record_module(module, (x,), {}, name)
+        try:
+            for module, name in zip(self._stack, names, strict=True):
+                x = module(x) if isinstance(module, Layer) else record_module(module, (x,), {}, name)
+        except NotImplementedError:  # a layer that tells no shapes: the layers are called one after the other
+            self.built = True
+            return
         # Built by its first data, it fixes no more than the layers themselves do.
         self.__dict__["fixes_shapes"] = self._input_layer is not None
         graph_model.install(self, inputs, x)
@@ -208,7 +212,9 @@ class Sequential(Model):
 
     @layers.setter
     def layers(self, value):
-        raise AttributeError("`Sequential.layers` attribute is reserved. Use `add()` and `pop()` to change it.")
+        raise AttributeError(
+            "`Sequential.layers` attribute is reserved. Use `add()` and `pop()` to change the layers."
+        )
 
     def get_config(self):
         """Return the name and the configs of the layers, the `Input` first."""

@@ -14,8 +14,8 @@ def state_tree(model, value_format):
     """
     if value_format not in FORMATS:
         raise ValueError(
-            f"get_state_tree: unknown value_format={value_format!r}{suggestion(value_format, FORMATS)} Expected one "
-            f"of {FORMATS}."
+            f"get_state_tree: unknown value_format={value_format!r}{suggestion(value_format, FORMATS)} "
+            f"Expected one of {FORMATS}."
         )
     return {
         part: _nested_by_path(variables, value_format) for part, variables in _variables(model).items()
@@ -32,13 +32,15 @@ def set_state_tree(model, tree):
     assignments = []
     for part, values in tree.items():
         if part not in known:
-            raise ValueError(f"set_state_tree: unknown part {part!r}{suggestion(part, PARTS)} Known: {list(PARTS)}.")
+            raise ValueError(
+                f"set_state_tree: unknown part {part!r}{suggestion(part, PARTS)} Known: {list(PARTS)}."
+            )
         by_path = {variable.path: variable for variable in known[part]}
         for path, value in _flattened(values):
             if path not in by_path:
                 raise ValueError(
-                    f"set_state_tree: the model has no variable '{path}' in `{part}`{suggestion(path, by_path)} "
-                    f"Its paths are {list(by_path)}."
+                    f"set_state_tree: the model has no variable '{path}' in `{part}`"
+                    f"{suggestion(path, by_path)} Its paths are {list(by_path)}."
                 )
             assignments.append((by_path[path], value))
     for variable, value in assignments:

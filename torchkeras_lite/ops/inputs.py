@@ -28,7 +28,7 @@ def as_tensor(x, dtype=None):
         return x
     if isinstance(x, Weight):
         return x.value
-    if isinstance(x, _NUMBERS) and not isinstance(x, np.generic):
+    if isinstance(x, _NUMBERS) and (type(x) is np.float64 or not isinstance(x, np.generic)):
         return torch.tensor(x, dtype=dtype or _number_dtype(x), device=default_device())
     if isinstance(x, (np.ndarray, np.generic)):
         try:
@@ -39,7 +39,13 @@ def as_tensor(x, dtype=None):
         return _from_list(x, dtype)
     if hasattr(x, "__torch_function__"):  # a proxy of torch.fx
         return x
-    return as_tensor(np.asarray(x), dtype)
+    array = np.asarray(x)
+    if array.dtype.kind not in "biufc" and array.dtype.name != "bfloat16":
+        raise ValueError(
+            f"Expected a tensor, an array, a number or nested lists of numbers, got {x!r} of type "
+            f"{type(x).__name__}."
+        )
+    return as_tensor(array, dtype)
 
 
 def pair(x1, x2):
@@ -86,19 +92,24 @@ def _category(dtype):
 
 def as_tensors(values):
     """Return a list of tensors for several values; new ones go to the device of those that are tensors."""
+    if all([type(value) is Tensor for value in values]):
+        return list(values)
     first = next((as_tensor(value) for value in values if isinstance(value, (Tensor, Weight))), None)
     return [as_tensor(value) if first is None else _beside(value, first) for value in values]
 
 
 def to_common(tensors):
     """Return tensors in the dtype that torch promotes all of them to."""
+    first = tensors[0].dtype
+    if all([x.dtype is first for x in tensors]):
+        return tensors
     common = functools.reduce(torch.promote_types, [x.dtype for x in tensors])
     return [x.to(common) for x in tensors]
 
 
 def to_float(x):
     """Return `x` as a tensor of floats: integers and booleans become `floatx()`."""
-    x = as_tensor(x)
+    x = x if type(x) is Tensor else as_tensor(x)
     if x.is_floating_point() or x.is_complex():
         return x
     return x.to(torch_dtype(config.floatx()))
@@ -147,7 +158,7 @@ def _from_list(x, dtype):
         return as_tensor(np.asarray(x), dtype)
     try:
         tensor = torch.tensor(x, dtype=dtype, device=default_device())
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"Expected a tensor, an array, a number or nested lists of numbers of one form, got {x!r}."
         ) from error
@@ -171,6 +182,6 @@ def _holds_tensor(x):
 
 def _holds_array(x):
     return any(
-        isinstance(part, (np.ndarray, np.generic)) or (isinstance(part, (list, tuple)) and _holds_array(part))
+        (isinstance(part, (np.ndarray, np.generic)) and type(part) is not np.float64) or (isinstance(part, (list, tuple)) and _holds_array(part))
         for part in x
     )

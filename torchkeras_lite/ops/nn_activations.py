@@ -236,7 +236,9 @@ def softmax(x, axis=-1):
     Source: Keras 3 `keras.ops.softmax`.
     """
     x = to_float(x)
-    if isinstance(axis, int) and _axis_size("softmax", x, axis) == 1:
+    if type(axis) is int and _axis_size("softmax", x, axis) != 1:
+        return torch.softmax(x, axis)
+    if isinstance(axis, int):
         warnings.warn(
             f"You are using a softmax over axis {axis} of a tensor of shape {tuple(x.shape)}. This axis has "
             "size 1. The softmax operation will always return the value 1, which is likely not what you "

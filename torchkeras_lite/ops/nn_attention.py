@@ -1,6 +1,5 @@
 """Dot-product attention over sequences of heads."""
 
-import contextlib
 import math
 
 import torch
@@ -71,13 +70,13 @@ def dot_product_attention(
                 "`flash_attention` out."
             )
         return _capped(q, k, v, bias, mask, scale, attn_logits_soft_cap).transpose(1, 2)
+    if flash_attention is None:
+        return _fused(q, k, v, bias, mask, scale, is_causal).transpose(1, 2)
     with _kernels(flash_attention):
         return _fused(q, k, v, bias, mask, scale, is_causal).transpose(1, 2)
 
 
 def _kernels(flash_attention):
-    if flash_attention is None:
-        return contextlib.nullcontext()
     if flash_attention:
         return sdpa_kernel(SDPBackend.FLASH_ATTENTION)
     return sdpa_kernel([SDPBackend.EFFICIENT_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH])

@@ -2,7 +2,7 @@
 
 from torchkeras_lite.base import registry, serialization
 from torchkeras_lite.base.lookup import Lookup
-from torchkeras_lite.optimizers import schedules
+from torchkeras_lite.optimizers import legacy, schedules
 from torchkeras_lite.optimizers.adafactor import Adafactor
 from torchkeras_lite.optimizers.adagrad import Adadelta, Adagrad
 from torchkeras_lite.optimizers.adam import Adam, AdamW
@@ -101,6 +101,7 @@ __all__ = [
     "TorchScheduler",
     "deserialize",
     "get",
+    "legacy",
     "schedules",
     "serialize",
 ]

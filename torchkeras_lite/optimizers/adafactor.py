@@ -28,6 +28,8 @@ class Adafactor(Optimizer):
     `torch.optim.Adafactor`: learning rate 0.001 (torch: 0.01), factored in Keras's layout.
     """
 
+    elementwise = False
+
     def __init__(
         self,
         learning_rate=0.001,

@@ -1,6 +1,7 @@
 """Gradients before the update: clipping, and the check that they are finite. Arguments stay as they are."""
 
 import torch
+import torch.distributed as dist
 
 
 def clip_by_norm(gradients, limit):
@@ -25,6 +26,24 @@ def clip_by_global_norm(gradients, limit):
     if len({gradient.device for gradient in gradients}) == 1:
         return torch._foreach_mul(gradients, scale)
     return [gradient * scale.to(gradient.device) for gradient in gradients]
+
+
+def clip_shards(gradients, are_shards, limit=None, global_limit=None):
+    """Clip each gradient's norm, or that of all together, where each process holds shards of some.
+
+    Args:
+        gradients: The gradients, or this process's shards of them.
+        are_shards: Which of them are shards.
+        limit: As in `clip_by_norm`.
+        global_limit: As in `clip_by_global_norm`, without `limit`.
+    """
+    squares = torch.stack([gradient.float().square().sum() for gradient in gradients])
+    whole = squares.clone()
+    dist.all_reduce(whole)
+    squares = torch.where(torch.tensor(are_shards, device=squares.device), whole, squares)
+    norms = squares.sqrt() if limit else squares.sum().sqrt().expand(len(gradients))
+    limit = limit or global_limit
+    return torch._foreach_mul(gradients, list((limit / norms.clamp_min(limit)).unbind()))
 
 
 def clip_by_value(gradients, limit):

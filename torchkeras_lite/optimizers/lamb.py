@@ -19,6 +19,8 @@ class Lamb(Optimizer):
     Source: Keras 3 `keras.optimizers.Lamb`; You et al. 2019, arXiv:1904.00962. `torch.optim` has none.
     """
 
+    elementwise = False
+
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, *options, **kwargs):
         super().__init__(learning_rate, *options, **kwargs)
         self.beta_1 = beta_1

@@ -42,6 +42,8 @@ class LossScaleOptimizer(Optimizer):
     the place of `torch.amp.GradScaler`.
     """
 
+    elementwise = False
+
     def __init__(
         self, inner_optimizer, initial_scale=2.0**15, dynamic_growth_steps=2000, name=None, **kwargs
     ):

@@ -113,6 +113,8 @@ class MultiOptimizer(Optimizer):
     Source: Keras 3 `keras.optimizers.MultiOptimizer`.
     """
 
+    elementwise = False
+
     def __init__(self, optimizer_map, loss_scale_factor=None, name=None):
         super().__init__(0.0, loss_scale_factor=loss_scale_factor, name=name)
         self._optimizer_map = optimizer_map

@@ -40,6 +40,8 @@ class Muon(Optimizer):
     AdamW, and the matrix is Keras's.
     """
 
+    elementwise = False
+
     def __init__(
         self,
         learning_rate=0.001,

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import torch
 
+from torchkeras_lite.engine import sharding
 from torchkeras_lite.engine.weights import Weight, leaf, leaf_gradient
 from torchkeras_lite.optimizers import functional
 from torchkeras_lite.optimizers import gradients as clipping
@@ -52,7 +53,9 @@ class Optimizer(OptimizerState):
     """
 
     applies_weight_decay = False
+    elementwise = True  # each element of a weight is updated by itself, so shards can be
     rate_scheduler = None  # a `TorchScheduler`, which puts itself here
+    reducer = None  # `f(gradients, positions)` that adds up those of several processes, once an update
 
     def update_batch(self, batch, gradients, learning_rate, step):
         """Update the weights of `batch` and its slots in place.
@@ -87,8 +90,14 @@ class Optimizer(OptimizerState):
         To be called when a training begins or goes on: models may have been moved meanwhile.
         """
         self._leaves = leaves_of(self._trainable_variables)
+        self._shards = [sharding.is_sharded(tensor) for tensor in self._leaves]
+        self._places = (
+            [sharding.local(tensor.detach()) for tensor in self._leaves]
+            if any(self._shards)
+            else self._leaves
+        )
         self._index = {id(tensor): position for position, tensor in enumerate(self._leaves)}
-        for slot in self._slots():
+        for slot in self.slots():
             slot.follow()
         self._partial_batches = {}
         self._strides_differ = None  # found out in the first step
@@ -96,7 +105,7 @@ class Optimizer(OptimizerState):
             (self._decay_of(variable), tensor.device, tensor.dtype, *self.batch_key(variable))
             for variable, tensor in zip(self._trainable_variables, self._leaves, strict=True)
         ]
-        self._batches = self._make_batches(self._leaves)
+        self._batches = self._make_batches(self._places)
         self._constrained = [
             v for v in self._trainable_variables if getattr(v, "constraint", None) is not None
         ]
@@ -106,13 +115,15 @@ class Optimizer(OptimizerState):
             if any(getattr(one, "overwrite_with_gradient", False) for one in pair)
         ]
         if self.use_ema:
-            self._averages = leaves_of(self._model_variables_moving_average)
+            self._averages = [sharding.local(t) for t in leaves_of(self._model_variables_moving_average)]
         if self.gradient_accumulation_steps:
-            self._accumulators = leaves_of(self._accumulated_gradients)
+            self._accumulators = [sharding.local(t) for t in leaves_of(self._accumulated_gradients)]
         clip = (self.clipnorm and self.clipnorm > 0) or self.clipvalue or self.global_clipnorm
         before = [
+            (lambda gradients, positions: [sharding.local(g) for g in gradients], any(self._shards)),
             (self._unscale, self.loss_scale_factor),
             (self._accumulate, self.gradient_accumulation_steps),
+            (self.reducer, self.reducer is not None),
             (self._clip_stage, clip and clip > 0),
         ]
         scheduler = self.rate_scheduler
@@ -131,7 +142,9 @@ class Optimizer(OptimizerState):
     def _make_batches(self, leaves, tensors=None):
         slots = {
             name: [
-                None if slot is None else (slot.tensor if tensors is None else tensors[id(slot)])
+                None
+                if slot is None
+                else (sharding.local(slot.tensor) if tensors is None else tensors[id(slot)])
                 for slot in column
             ]
             for name, column in self._slot_table.items()
@@ -183,7 +196,7 @@ class Optimizer(OptimizerState):
                 [v for v, g in zip(self._trainable_variables, gradients, strict=True) if g is None]
             )
         if self._strides_differ is None:
-            self._strides_differ = any(
+            self._strides_differ = not any(self._shards) and any(
                 tensor.grad is not None and tensor.grad.stride() != tensor.stride() for tensor in self._leaves
             )
         if self._strides_differ:
@@ -265,7 +278,13 @@ class Optimizer(OptimizerState):
         return gradients
 
     def _clip_stage(self, gradients, positions):
-        return None if gradients is None else self._clip_gradients(gradients)
+        if gradients is None or not any(self._shards):
+            return None if gradients is None else self._clip_gradients(gradients)
+        places = range(len(gradients)) if positions is None else positions
+        shards = [self._shards[place] for place in places]
+        if self.clipnorm or self.global_clipnorm:
+            return clipping.clip_shards(gradients, shards, self.clipnorm, self.global_clipnorm)
+        return clipping.clip_by_value(gradients, self.clipvalue)
 
     def _clip_gradients(self, gradients):
         gradients = [torch.as_tensor(gradient) for gradient in gradients]
@@ -280,9 +299,9 @@ class Optimizer(OptimizerState):
     def _average(self):
         # Keras averages in every call, and counts by the updates made before it.
         updates = (self._calls - 1) // (self.gradient_accumulation_steps or 1)
-        torch._foreach_lerp_(self._averages, self._leaves, 1 - self.ema_momentum if updates else 1.0)
+        torch._foreach_lerp_(self._averages, self._places, 1 - self.ema_momentum if updates else 1.0)
         if self.ema_overwrite_frequency and (updates + 1) % self.ema_overwrite_frequency == 0:
-            torch._foreach_copy_(self._leaves, self._averages)
+            torch._foreach_copy_(self._places, self._averages)
 
     def _constrain(self):
         for variable in self._constrained:
@@ -389,9 +408,10 @@ class Optimizer(OptimizerState):
 
     def state_tensors(self):
         """Return the tensors of all slots, in torch's layout."""
-        return leaves_of(self._slots())
+        return leaves_of(self.slots())
 
-    def _slots(self):
+    def slots(self):
+        """Return what is kept for each weight, and other tensors of the optimizer."""
         return [variable for variable in self._added if isinstance(variable, Slot)]
 
     def traced_update(self, leaves, gradients, state, learning_rate, step):
@@ -405,7 +425,7 @@ class Optimizer(OptimizerState):
             step: A float tensor without axes, the number of this update from 1. `advance()` counts it
                 afterwards.
         """
-        tensors = {id(slot): tensor for slot, tensor in zip(self._slots(), state, strict=True)}
+        tensors = {id(slot): tensor for slot, tensor in zip(self.slots(), state, strict=True)}
         if self.loss_scale_factor:
             gradients = self._unscale(gradients, None)
         gradients = self._clip_gradients(gradients)

@@ -22,6 +22,8 @@ class ScheduleFreeAdamW(Optimizer):
     `torch.optim` has none.
     """
 
+    elementwise = False
+
     def __init__(
         self, learning_rate=0.0025, beta_1=0.9, beta_2=0.999, epsilon=1e-8, warmup_steps=0, *options, **kwargs
     ):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from torchkeras_lite.engine import sharding
 from torchkeras_lite.engine.weights import Weight, WeightInfo, WeightSpec, leaf
 
 
@@ -47,6 +48,11 @@ class Slot(Weight):
         if not _same_layout(moved, weight):
             moved = torch.empty_like(weight).copy_(moved)
         self._owner.tensor = moved
+
+    def shard(self):
+        """Shard the values as those of the slot's weight are."""
+        if self.beside is not None and sharding.is_sharded(leaf(self.beside)):
+            self._owner.tensor = sharding.sharded_like(self.tensor, leaf(self.beside))
 
 
 def _same_layout(first, second):

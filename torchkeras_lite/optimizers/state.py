@@ -141,6 +141,12 @@ class OptimizerState:
             self._accumulated_gradients = self.add_optimizer_variables(variables, "gradient_accumulator")
         self.create_slots(self._trainable_variables)
 
+    def shard_slots(self):
+        """Shard the slots as the weights they belong to are sharded."""
+        for slot in self.slots():
+            slot.shard()
+        self._batches = None
+
     def create_slots(self, variables):
         """Make what the update rule keeps for each weight, by `add_optimizer_variables`, in Keras's order."""
 

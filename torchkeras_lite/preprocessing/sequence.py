@@ -9,6 +9,8 @@ from torchkeras_lite.base.checks import positive_int
 from torchkeras_lite.training.py_dataset import PyDataset
 from torchkeras_lite.utils.sequences import pad_sequences
 
+GAMMA = 0.577  # of Euler and Mascheroni, as exact as Keras has it
+
 __all__ = ["TimeseriesGenerator", "make_sampling_table", "pad_sequences", "skipgrams"]
 
 
@@ -68,7 +70,8 @@ class TimeseriesGenerator(PyDataset):
         self.batch_size = positive_int(self, "batch_size", batch_size)
         if self.start_index > self.end_index:
             raise ValueError(
-                f"TimeseriesGenerator: `start_index+length={self.start_index} > end_index={self.end_index}` is "
+                f"TimeseriesGenerator: `start_index+length={self.start_index} > end_index={self.end_index}` "
+                "is "
                 "disallowed, as no part of the sequence would be left to be used as current step."
             )
 
@@ -125,7 +128,7 @@ def make_sampling_table(size, sampling_factor=1e-5):
     """
     ranks = np.arange(size)
     ranks[:1] = 1
-    inverse_frequency = ranks * (np.log(ranks) + np.euler_gamma) + 0.5 - 1.0 / (12.0 * ranks)
+    inverse_frequency = ranks * (np.log(ranks) + GAMMA) + 0.5 - 1.0 / (12.0 * ranks)
     scaled = sampling_factor * inverse_frequency
     return np.minimum(1.0, scaled / np.sqrt(scaled))
 

@@ -46,8 +46,8 @@ def hashing_trick(text, n, hash_function=None, filters=FILTERS, lower=True, spli
     Args:
         text: The text.
         n: Number of numbers, 0 included, which no word gets.
-        hash_function: `None` for Python's `hash`, `"md5"` for one that is the same in every run, or a function
-            of a word.
+        hash_function: `None` for Python's `hash`, `"md5"` for one that is the same in every run, or a
+            function of a word.
         filters, lower, split: See `text_to_word_sequence`.
         analyzer: Function that splits the text, instead.
 

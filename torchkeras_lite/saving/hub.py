@@ -1,6 +1,9 @@
 """Models on the Hugging Face Hub, through `huggingface_hub`."""
 
+import os
+
 PREFIX = "hf://"
+WHOLE = (".keras", ".h5", ".hdf5", ".safetensors")
 
 
 def _hub():
@@ -23,6 +26,28 @@ def _repository(path):
 def download(path):
     """Return the folder with the files of `hf://namespace/model_name`."""
     return _hub().snapshot_download(repo_id=_repository(path), library_name="keras")
+
+
+def model_in(folder, path):
+    """Return the one file of a whole model in the downloaded `folder`, which is no model of Keras 3 itself.
+
+    Raises:
+        ValueError: there is none, or there are several.
+    """
+    names = sorted(os.listdir(folder))
+    for ending in WHOLE:
+        found = [name for name in names if name.endswith(ending) and not name.endswith(".weights.h5")]
+        if len(found) == 1:
+            return os.path.join(folder, found[0])
+        if found:
+            raise ValueError(
+                f"{path} has several models: {found}. Download the one you want with "
+                "`huggingface_hub.hf_hub_download`, and load that file."
+            )
+    raise ValueError(
+        f"{path} has neither a `config.json` of Keras nor a file that ends in one of {', '.join(WHOLE)}; "
+        f"it has {names[:20]}."
+    )
 
 
 def upload(folder, path):

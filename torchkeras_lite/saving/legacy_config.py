@@ -5,8 +5,8 @@ they are: what their keys mean is their own affair.
 """
 
 from torchkeras_lite.base import registry
-from torchkeras_lite.saving.legacy_layers import modern_class, modern_settings
-from torchkeras_lite.saving.legacy_operations import operation_entry
+from torchkeras_lite.saving.legacy_layers import PLACES, modern_class, modern_settings
+from torchkeras_lite.saving.legacy_operations import keras_operation_entry, operation_entry
 
 MODELS = ("Model", "Functional", "Sequential", "Network")
 CONSTANT = "_CONSTANT_VALUE"
@@ -48,7 +48,8 @@ def _modern_object(entry, depth):
     if not isinstance(config, dict):
         return entry
     settings = modern_settings(name, {key: _modern(part, depth + 1) for key, part in config.items()})
-    return {**entry, "class_name": modern_class(name), "config": settings}
+    place = {"module": PLACES[name]} if name in PLACES else {}
+    return {**entry, **place, "class_name": modern_class(name), "config": settings}
 
 
 def _modern_model(entry, depth):
@@ -135,8 +136,9 @@ class _Graph:
     def entry(self, layer, depth):
         """Return the entry of a layer, without its calls."""
         name = layer.get("name", layer["config"].get("name") if isinstance(layer["config"], dict) else None)
-        kept = {key: value for key, value in layer.items() if key != "inbound_nodes"}
-        found = operation_entry(kept)
+        known = keras_operation_entry(layer)
+        kept = {key: value for key, value in (known or layer).items() if key != "inbound_nodes"}
+        found = kept if known is not None else operation_entry(kept)
         return {**(_modern(kept, depth + 1) if found is None else found), "name": name}
 
     def calls(self, layer):

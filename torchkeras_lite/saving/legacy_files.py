@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import warnings
 
 import h5py
 
@@ -12,6 +11,7 @@ from torchkeras_lite.base.atomic_file import replacing
 from torchkeras_lite.base.checks import suggestion
 from torchkeras_lite.base.device import build_on, default_device
 from torchkeras_lite.base.safe_mode import in_safe_mode, safe_mode_scope
+from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.optimizers import TorchOptimizer
 from torchkeras_lite.saving.config_checks import ConfigCheck, parse_json
 from torchkeras_lite.saving.legacy_config import modern_config
@@ -62,10 +62,9 @@ def _write_training(file, model):
     optimizer = model.optimizer
     file.attrs["training_config"] = json.dumps(training_config(model))
     if isinstance(optimizer, TorchOptimizer):
-        warnings.warn(
+        warn_user(
             "The state of an optimizer of torch has no place in an `.h5` file and is left out. Use a "
-            "`.keras` file to keep it.",
-            stacklevel=5,
+            "`.keras` file to keep it."
         )
     elif optimizer.variables:
         write_values(file.create_group("optimizer_weights"), [(v.path, v) for v in optimizer.variables])
@@ -136,10 +135,9 @@ def _training(reader, custom_objects):
     """Return the arguments of `compile` as a config; warn and return `None` where there are none of use."""
     text = reader.text("training_config")
     if text is None:
-        warnings.warn(
+        warn_user(
             "No training configuration found in the save file, so the model was *not* compiled. Compile it "
-            "manually.",
-            stacklevel=5,
+            "manually."
         )
         return None
     try:
@@ -152,10 +150,9 @@ def _training(reader, custom_objects):
 
 
 def _tell_uncompiled(reader, error):
-    warnings.warn(
+    warn_user(
         f"{reader.name}: the training configuration cannot be used, so the model was *not* compiled: "
-        f"{error}. Compile it manually.",
-        stacklevel=6,
+        f"{error}. Compile it manually."
     )
 
 
@@ -237,10 +234,9 @@ class LegacyLoader:
     def _tell_unmatched(self, layers):
         missing = [name for name, datasets in self.stored.items() if datasets and name not in layers]
         if missing and len(missing) == len([d for d in self.stored.values() if d]):
-            warnings.warn(
+            warn_user(
                 f"{self.reader.name}: no layer of the model has a name of the file's layers "
-                f"{missing[:10]}{suggestion(missing[0], list(layers))} Nothing was read.",
-                stacklevel=7,
+                f"{missing[:10]}{suggestion(missing[0], list(layers))} Nothing was read."
             )
 
     def check(self):
@@ -283,9 +279,7 @@ class LegacyLoader:
             ValueError: damaged data.
         """
         if self.faults:
-            warnings.warn(
-                "\n".join(f"Skipping loading weights: {fault}" for fault in self.faults), stacklevel=5
-            )
+            warn_user("\n".join(f"Skipping loading weights: {fault}" for fault in self.faults))
         read = []
         for layer, weights, datasets, convert in self.matches:
             try:

@@ -12,6 +12,11 @@ CLASSES = {
     "UnifiedLSTM": "LSTM",
 }
 WRITTEN = {"GroupQueryAttention": "GroupedQueryAttention"}  # the name of Keras 3 in these files alone
+# Classes of Keras's applications, which are in no public room.
+PLACES = {
+    **dict.fromkeys(("LayerScale", "StochasticDepth"), "keras.src.applications.convnext"),
+    "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
+}
 RENAMED = {
     "InputLayer": {"batch_input_shape": "batch_shape"},
     "LeakyReLU": {"alpha": "negative_slope"},

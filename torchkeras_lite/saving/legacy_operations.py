@@ -1,5 +1,7 @@
 """Operations of TensorFlow that tf.keras 2.4 and later wrote into graphs as layers."""
 
+from torchkeras_lite.engine.operation import find_operation
+
 ARITHMETIC = {
     "__operators__.add": "Add",
     "math.add": "Add",
@@ -31,6 +33,24 @@ OPERATIONS = {
     **{name: ("keras.src.ops.numpy", kind) for name, kind in ARITHMETIC.items()},
     **{name: ("keras.src.ops.nn", kind) for name, kind in ACTIVATIONS.items()},
 }
+
+
+ROOMS = ("numpy", "nn", "core", "math", "linalg", "image")
+
+
+def keras_operation_entry(layer):
+    """Return the entry of an operation of Keras 3 with its module, which these files leave out; else `None`.
+
+    A layer of the same name, such as `Add`, says whether it is trained.
+    """
+    config, nodes = layer["config"], layer.get("inbound_nodes")
+    if "module" in layer or not isinstance(config, dict) or "trainable" in config:
+        return None
+    if not nodes or not isinstance(nodes[0], dict) or "args" not in nodes[0]:
+        return None
+    places = (f"keras.src.ops.{room}" for room in ROOMS)
+    module = next((place for place in places if find_operation(place, layer["class_name"])), None)
+    return None if module is None else {**layer, "module": module, "registered_name": layer["class_name"]}
 
 
 def operation_entry(layer):

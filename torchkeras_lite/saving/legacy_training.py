@@ -2,12 +2,12 @@
 
 import itertools
 import re
-import warnings
 
 import numpy as np
 
 from torchkeras_lite.base import registry
 from torchkeras_lite.base.serialization import serialize_keras_object
+from torchkeras_lite.base.warning import warn_user
 
 PLAIN = ("run_eagerly", "steps_per_execution", "jit_compile")
 GONE = ("is_legacy_optimizer", "jit_compile", "schedule_decay", "experimental_aggregate_gradients")
@@ -158,9 +158,8 @@ def load_optimizer_state(optimizer, names, arrays):
     try:
         optimizer.set_weights(_in_order(optimizer, names, arrays))
     except ValueError as error:
-        warnings.warn(
-            f"The state of the optimizer in the file does not fit and is left out ({error}); it starts anew.",
-            stacklevel=6,
+        warn_user(
+            f"The state of the optimizer in the file does not fit and is left out ({error}); it starts anew."
         )
 
 

@@ -14,11 +14,13 @@ from torchkeras_lite.saving import archive, hub, legacy_files, torch_files
 from torchkeras_lite.saving.config_checks import ConfigCheck, parse_json
 from torchkeras_lite.saving.h5_file import H5Reader, H5Writer
 from torchkeras_lite.saving.legacy_h5 import is_legacy_path
+from torchkeras_lite.saving.once import written_once
 from torchkeras_lite.saving.places import KERAS_VERSION, is_file_object, may_write
 from torchkeras_lite.saving.state import StateLoader, load_assets, save_state
 from torchkeras_lite.saving.uninitialized import META, give_storage
 
 
+@written_once
 def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
     """Write a model: its layers, its weights, how it is compiled, and the optimizer's state.
 
@@ -147,6 +149,8 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         return _load(reader, custom_objects, compile, safe_mode)
     path = os.fspath(filepath)
     place = hub.download(path) if path.startswith(hub.PREFIX) else path
+    if place != path and not os.path.isfile(os.path.join(place, archive.CONFIG)):
+        path = place = hub.model_in(place, path)
     if os.path.isfile(os.path.join(place, archive.CONFIG)):
         reader = archive.FolderReader(place, path)
     elif path.endswith(".keras") and os.path.isfile(path):

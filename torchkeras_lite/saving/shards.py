@@ -5,9 +5,9 @@ import json
 import os
 import re
 import uuid
-import warnings
 
 from torchkeras_lite.base.atomic_file import replacing
+from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.saving.h5_file import H5Reader, H5Writer, as_array
 from torchkeras_lite.saving.sizes import readable_size
 
@@ -20,10 +20,9 @@ def _list_path(path, doing):
     if ending == ".json":
         return path
     renamed = f"{root}.json"
-    warnings.warn(
+    warn_user(
         f"{doing} sharded weights requires `*.json` as the extension. The original path: {path} will be "
-        f"renamed to {renamed}.",
-        stacklevel=4,
+        f"renamed to {renamed}."
     )
     return renamed
 

@@ -1,8 +1,7 @@
 """The state of a model, to a file and back: collected by path, compared as a whole, then assigned."""
 
-import warnings
-
 from torchkeras_lite.base.checks import describe
+from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.engine.stored_weights import StoredWeights, check_stored
 from torchkeras_lite.saving.walk import walk
 
@@ -99,7 +98,7 @@ class StateLoader:
                 self.model.load_state_dict(before)
             raise ValueError(self._failures()) from next(iter(self.failed.values()))[1]
         if self.failed:
-            warnings.warn(self._failures(), stacklevel=5)
+            warn_user(self._failures())
         self._tell_unexpected()
 
     def _snapshot(self):
@@ -121,10 +120,9 @@ class StateLoader:
             path for path in self.stored if path not in known and path.partition("/")[0] != "optimizer"
         ]
         if unexpected:
-            warnings.warn(
+            warn_user(
                 f"{self.name}: the file has weights that the model has no place for: "
-                f"{', '.join(unexpected[:20])}{' and more' if len(unexpected) > 20 else ''}.",
-                stacklevel=5,
+                f"{', '.join(unexpected[:20])}{' and more' if len(unexpected) > 20 else ''}."
             )
 
 

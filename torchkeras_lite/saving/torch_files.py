@@ -7,7 +7,6 @@ under the first.
 
 import json
 import pickle
-import warnings
 import zipfile
 
 import torch
@@ -17,6 +16,7 @@ from torchkeras_lite.base.atomic_file import replacing
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.device import build_on, default_device
 from torchkeras_lite.base.safe_mode import in_safe_mode, safe_mode_scope
+from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.saving.config_checks import ConfigCheck, parse_json
 from torchkeras_lite.saving.places import KERAS_VERSION
 from torchkeras_lite.saving.uninitialized import META, give_storage
@@ -229,7 +229,7 @@ def match_state(model, state, name, *, skip_mismatch=False):
                 f"{text} For a checkpoint of another program call `model.load_torch_weights(path)`; with "
                 "`skip_mismatch=True` what fits is read."
             )
-        warnings.warn(f"{text} They were left as they are.", stacklevel=6)
+        warn_user(f"{text} They were left as they are.")
     return {key: value for key, value in matched.items() if own[key].shape == value.shape}
 
 

@@ -11,7 +11,10 @@ META = torch.device("meta")
 
 
 def give_storage(model, device):
-    """Give every tensor of `model` that is on the meta device storage on `device`, zeros for now."""
+    """Give every tensor of `model` that is on the meta device storage on `device`, zeros for now.
+
+    The constants of its graphs, which have their values, move there.
+    """
     made = {}
     for module in model.modules():
         for table in (module._parameters, module._buffers):
@@ -20,6 +23,8 @@ def give_storage(model, device):
                     if id(tensor) not in made:
                         made[id(tensor)] = tensor, _with_storage(tensor, device)
                     table[key] = made[id(tensor)][1]
+                elif tensor is not None:
+                    table[key] = tensor.to(device)
 
     for layer in collecting.all_layers(model):
         _make_constants(layer, device)

@@ -8,12 +8,14 @@ from torchkeras_lite.base.checks import describe
 from torchkeras_lite.saving import archive, legacy_files, shards, torch_files
 from torchkeras_lite.saving.h5_file import H5Reader, H5Writer
 from torchkeras_lite.saving.legacy_h5 import has_legacy_layout, is_legacy_path
+from torchkeras_lite.saving.once import read_alike, written_once
 from torchkeras_lite.saving.places import may_write
 from torchkeras_lite.saving.state import StateLoader, save_state
 
 READ = (".weights.h5", ".weights.json", ".keras", ".h5", ".hdf5")
 
 
+@written_once
 def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs):
     """Write the weights of a model, and the state of its optimizer where it is compiled.
 
@@ -55,6 +57,7 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs)
         save_state(model, writer, skip=skip)
 
 
+@read_alike
 def load_weights(model, filepath, skip_mismatch=False, **kwargs):
     """Read the weights of a model, all of them or (after an error) none.
 

@@ -13,6 +13,7 @@ import torch
 import torch.distributed as processes
 
 from torchkeras_lite.base import nested
+from torchkeras_lite.base.processes import start
 from torchkeras_lite.tf import tape
 from torchkeras_lite.tf.config import device
 from torchkeras_lite.tf.conversion import convert
@@ -40,13 +41,13 @@ class Strategy:
         place: Name of the device; `None`: the default one, under `torchrun` the process's own.
 
     Source: `tf.distribute.Strategy`. Differs: several GPUs are used by `torchrun`, one process for each, and
-    not inside one process; `fit` is not divided among processes here.
+    not inside one process; `fit` divides its batches among the processes by itself.
     """
 
     def __init__(self, place=None):
         self._place = place
-        if _world() > 1 and not processes.is_initialized():
-            processes.init_process_group()
+        if _world() > 1:
+            start()
         if _world() > 1 and place is None and torch.accelerator.is_available():
             kind = torch.accelerator.current_accelerator().type
             self._place = f"{kind}:{os.environ.get('LOCAL_RANK', '0')}"

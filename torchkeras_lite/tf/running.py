@@ -21,12 +21,12 @@ def inside_function():
     return torch.compiler.is_compiling()
 
 
-def print(*inputs, output_stream=sys.stderr, summarize=3, sep=" ", end="\n", name=None):
+def print(*inputs, output_stream=None, summarize=3, sep=" ", end="\n", name=None):
     """Print values, tensors without what is around them.
 
     Args:
         *inputs: Values, alone or nested.
-        output_stream: `sys.stderr`, `sys.stdout`, or `"file://..."` with the path of a file to add to.
+        output_stream: `sys.stderr` (`None`), `sys.stdout`, or `"file://..."` with the path of a file to add to.
         summarize: Accepted; NumPy's own settings shorten long arrays.
         sep, end: As in Python's `print`.
         name: Accepted as in TensorFlow.
@@ -36,7 +36,7 @@ def print(*inputs, output_stream=sys.stderr, summarize=3, sep=" ", end="\n", nam
         with open(output_stream.removeprefix("file://"), "a", encoding="utf-8") as file:
             file.write(text + end)
         return
-    builtins.print(text, end=end, file=output_stream)
+    builtins.print(text, end=end, file=output_stream or sys.stderr)
 
 
 def _shown(value):

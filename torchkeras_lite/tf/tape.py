@@ -74,7 +74,7 @@ class GradientTape:
             if not isinstance(stored, torch.Tensor):
                 raise ValueError(f"Passed in object {value!r} of type {type(value).__name__}, not a tensor.")
             if stored.is_floating_point() or stored.is_complex():
-                if not stored.requires_grad:
+                with torch._C.DisableTorchFunctionSubclass():
                     stored.requires_grad_(True)
                 self._watched[id(stored)] = stored
 
@@ -201,7 +201,7 @@ class GradientTape:
             found = torch.autograd.grad(
                 targets,
                 [stored[place] for place in asked],
-                factors,
+                [tensors.plain(factor) for factor in factors],  # a compiled backward pass takes no others
                 retain_graph=keeps,
                 create_graph=bool(others) or (self._persistent and self in _open),
                 allow_unused=True,
@@ -261,14 +261,14 @@ def _cut(value):
     """Return an argument of an operation without its history from before the tapes, unless it is watched."""
     if isinstance(value, (list, tuple)) and type(value) in (list, tuple):
         return type(value)(map(_cut, value))
-    if type(value) is tensors.Tensor and _precedes(value):
-        return torch.Tensor.detach(value)
+    if type(value) is tensors.Tensor:
+        with torch._C.DisableTorchFunctionSubclass():
+            return value.detach() if _precedes(value) else value
     return value
 
 
 def _precedes(value):
-    with torch._C.DisableTorchFunctionSubclass():
-        made_by = value.grad_fn
+    made_by = value.grad_fn
     # What a backward pass records on an accelerator is numbered by another thread: gradients carry a number.
     if made_by is None or getattr(value, "_recorded_at", made_by._sequence_nr()) >= _open[0]._first:
         return False

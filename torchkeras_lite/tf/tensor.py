@@ -37,13 +37,19 @@ class Tensor(torch.Tensor, metaclass=_AnyTensor):
         for kind in types:
             if not issubclass(kind, torch.Tensor):
                 return NotImplemented  # a weight or a symbolic tensor knows what to do
-        if cutters:
+        if cutters and function.__name__ != "__get__":  # what asks for an attribute computes nothing
             args = tuple(map(cutters[0], args))
         with _without_overrides():
             result = function(*args, **(kwargs or {}))
         if type(result) is torch.Tensor:
             return result if function in _NO_WRAP else result.as_subclass(Tensor)
         return _wrap_parts(result) if isinstance(result, (tuple, list)) else result
+
+    def __float__(self):
+        return float(self.numpy())
+
+    def __int__(self):
+        return int(self.numpy())
 
     @property
     def shape(self):
@@ -147,9 +153,11 @@ class Reference:
 
 
 def _wrap_parts(parts):
-    wrapped = [wrap(part) if type(part) is torch.Tensor else part for part in parts]
     kind = type(parts)
-    return kind(wrapped) if kind in (tuple, list) or hasattr(kind, "n_sequence_fields") else kind(*wrapped)
+    if kind is torch.Size:
+        return parts
+    wrapped = [wrap(part) if type(part) is torch.Tensor else part for part in parts]
+    return kind(*wrapped) if hasattr(kind, "_fields") else kind(wrapped)
 
 
 def _backwards(tensor, keys):
@@ -175,7 +183,7 @@ def _name(dtype):
 
 def wrap(tensor):
     """Return a torch tensor as a `Tensor`; inside what torch compiles, as it is."""
-    if type(tensor) is not torch.Tensor or torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or type(tensor) is not torch.Tensor:
         return tensor
     return tensor.as_subclass(Tensor)
 

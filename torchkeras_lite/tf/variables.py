@@ -80,7 +80,9 @@ class Variable(KerasVariable, metaclass=_AnyVariable):
     @property
     def value(self):
         """The values, a `Tensor` that is differentiable with respect to the variable."""
-        return wrap(super().value.as_subclass(torch.Tensor))
+        if torch.compiler.is_compiling():
+            return self.tensor
+        return wrap(self.tensor.as_subclass(torch.Tensor))
 
     @property
     def shape(self):

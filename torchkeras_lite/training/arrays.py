@@ -76,7 +76,7 @@ def to_tensor(array, dtype):
         array = torch.from_numpy(array) if array.ndim else torch.as_tensor(array)
     if array.is_floating_point() and array.dtype is not dtype:
         array = array.to(dtype)
-    return array.detach()
+    return array.detach().as_subclass(torch.Tensor)  # the fast paths of layers are for plain tensors
 
 
 def to_input(array, dtype):

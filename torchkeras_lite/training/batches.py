@@ -133,6 +133,8 @@ class ArrayBatches(Batches):
         self._template = tuple(parts.values())
         self._flat = [leaf for part in self._template for leaf in nested.flatten(part)]
         self._simple = all(not isinstance(part, (list, tuple, dict)) for part in self._template)
+        self.bounds = None  # of this process's rows of a batch from `start` to `stop`, where it is divided
+        self.moves = True
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.device = device
@@ -168,7 +170,7 @@ class ArrayBatches(Batches):
 
     def __iter__(self):
         device = self.device
-        if all(t.device == device for t in self._tensors()):
+        if not self.moves or all(t.device == device for t in self._tensors()):
             return self._epoch()
         if device.type == "cuda":
             return transfer.ahead(self._epoch(), device)
@@ -180,15 +182,21 @@ class ArrayBatches(Batches):
             order = torch.randperm(count)
             orders = {t.device: order.to(t.device) for t in self._tensors()}
             orders[None] = order.numpy()  # of strings
-            for start in range(0, count, size):
-                chosen = {device: whole[start : start + size] for device, whole in orders.items()}
+            for begin in range(0, count, size):
+                start, stop = self._limits(begin)
+                chosen = {device: whole[start:stop] for device, whole in orders.items()}
                 yield self._take(lambda t, chosen=chosen: _rows(t, chosen))
             return
         starts = range(0, count, size)
         if self.shuffle == "batch":
             starts = [starts[i] for i in torch.randperm(len(starts)).tolist()]
-        for start in starts:
-            yield self._take(lambda t, start=start: t[start : start + size])
+        for begin in starts:
+            start, stop = self._limits(begin)
+            yield self._take(lambda t, start=start, stop=stop: t[start:stop])
+
+    def _limits(self, start):
+        stop = min(start + self.batch_size, self.num_rows)
+        return (start, stop) if self.bounds is None else self.bounds(start, stop)
 
 
 def _rows(array, chosen):

@@ -12,11 +12,12 @@ from torchkeras_lite.base.serialization import serialize_keras_object
 from torchkeras_lite.callbacks import Callback, CallbackList
 from torchkeras_lite.optimizers import LossScaleOptimizer, TorchScheduler
 from torchkeras_lite.training import compiled, precision
+from torchkeras_lite.training.distributed_weights import checked_kind
 
 JIT_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 JIT_OPTIONS = ("fullgraph", "dynamic", "backend", "mode", "options")
 # Arguments that Keras does not have are written into configs only where they were given.
-OURS = {"lr_scheduler": None, "precision": None, "auto_micro_batch": False}
+OURS = {"lr_scheduler": None, "precision": None, "auto_micro_batch": False, "distribute": None}
 
 
 def compile_model(model, arguments):
@@ -37,6 +38,7 @@ def compile_model(model, arguments):
         raise TypeError(
             f"compile: `auto_micro_batch` must be True or False, got {given['auto_micro_batch']!r}."
         )
+    kind_of_team = checked_kind(given["distribute"], given["auto_micro_batch"])
     scheduler = make_scheduler(given["lr_scheduler"], optimizer)
     model.__dict__.update(
         optimizer=optimizer,
@@ -48,6 +50,7 @@ def compile_model(model, arguments):
         lr_scheduler=scheduler,
         precision=kind,
         auto_micro_batch=given["auto_micro_batch"],
+        distribute=kind_of_team,
         micro_batch_rows=None,
         steps_per_execution=steps,
         run_eagerly=bool(given["run_eagerly"]),

@@ -99,7 +99,8 @@ def make_batches(
             )
         if class_weight is not None:
             batches = ClassWeighted(batches, class_weight)
-    return batches if steps is None else SteppedBatches(batches, steps)
+    batches = batches if steps is None else SteppedBatches(batches, steps)
+    return batches if model.team is None else model.team.divide(batches)
 
 
 def _check_source(x, y, sample_weight):

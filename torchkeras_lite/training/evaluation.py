@@ -1,11 +1,11 @@
 """`evaluate`, `predict` and the validation inside of `fit`."""
 
 import contextlib
-import warnings
 
 import torch
 
 from torchkeras_lite.base import switches
+from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.callbacks import CallbackList
 from torchkeras_lite.training import data as batching
 from torchkeras_lite.training import failures
@@ -62,10 +62,9 @@ class Validation:
         except NoBatchError:
             if first:
                 raise
-            warnings.warn(
+            warn_user(
                 "The validation data is used up, so this epoch has no validation. A generator can be read "
-                "once: let it go on for all epochs, or pass arrays, a `PyDataset` or a DataLoader.",
-                stacklevel=5,
+                "once: let it go on for all epochs, or pass arrays, a `PyDataset` or a DataLoader."
             )
             return {}
 
@@ -118,9 +117,10 @@ def evaluate_batches(model, batches, callbacks, most=None):
 
 def callbacks_for(model, callbacks, verbose, batches, most):
     """Return the `CallbackList` of an evaluation or a prediction."""
-    if isinstance(callbacks, CallbackList):
+    if isinstance(callbacks, CallbackList) and model.team is None:
         return callbacks
-    return CallbackList(
+    make = CallbackList if model.team is None else model.team.callbacks
+    return make(
         callbacks,
         add_progbar=verbose != 0,
         model=model,
@@ -196,6 +196,7 @@ def predict(model, x, batch_size=None, verbose="auto", steps=None, callbacks=Non
 def predict_batches(model, batches, callbacks, most=None):
     """Run `predict` on batches and return what was `Collected`."""
     own = own_step(model, "predict")
+    collected = Collected if model.team is None else model.team.collected
     batch, results, count = None, None, 0
     callbacks.on_predict_begin()
     hooks = callbacks.has_predict_batch_hooks
@@ -206,7 +207,7 @@ def predict_batches(model, batches, callbacks, most=None):
                 if hooks:
                     callbacks.on_predict_batch_begin(count)
                 outputs = model(batch[0]) if own is None else own(*batch)
-                results = Collected(outputs, batches) if results is None else results
+                results = collected(outputs, batches) if results is None else results
                 results.add(outputs)
                 count += 1
                 if hooks:

@@ -4,12 +4,11 @@ It is made beside the first step, with the outputs which that step computes anyw
 are put to the device at once; later steps cost nothing.
 """
 
-import warnings
-
 import torch
 
 from torchkeras_lite import losses
 from torchkeras_lite.base import nested
+from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.engine import collecting
 
 PACKAGE = __name__.split(".")[0]
@@ -38,7 +37,7 @@ class FirstLook:
         def watched(*batch):
             y_pred, returned = self._run(step, batch)
             for text in problems(self.model, *batch[:2], y_pred):
-                warnings.warn(text, UserWarning, stacklevel=6)  # the line that called `fit`
+                warn_user(text)
             return returned
 
         return watched

@@ -50,6 +50,7 @@ class IterableBatches(Batches):
         self.input_dtypes = input_dtypes
         self.waited = 0.0
         self.once = not isinstance(source, NumpyIterator) and hasattr(source, "__next__")
+        self.cut = None  # takes this process's rows of a batch, where it is divided
         self._stream = None
         self._peeked = []
 
@@ -108,7 +109,8 @@ class IterableBatches(Batches):
         x = map_arrays(lambda array: to_input(array, self.dtype), x)
         if self.input_dtypes is not None:
             x = fit_dtypes(x, self.input_dtypes)
-        return x, map_arrays(convert, y), map_arrays(convert, sample_weight)
+        batch = x, map_arrays(convert, y), map_arrays(convert, sample_weight)
+        return batch if self.cut is None else self.cut(batch)
 
     def remedy(self):
         """Return what to raise where epochs wait for their data."""

@@ -1,10 +1,10 @@
 """The loop of `fit`, as plain code over batches."""
 
 import contextlib
-import warnings
 from time import perf_counter
 
 from torchkeras_lite.base import switches
+from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.callbacks import CallbackList
 from torchkeras_lite.callbacks.progress import announce
 from torchkeras_lite.training import data as batching
@@ -78,10 +78,13 @@ def fit(
     model.stop_training = False
     try:
         ensure_built(model, batches)
+        if model.team is not None:
+            model.team.prepare_weights()
         prepare_optimizer(model)
         drop_gradients(model)
-        if not isinstance(callbacks, CallbackList):
-            callbacks = CallbackList(
+        if model.team is not None or not isinstance(callbacks, CallbackList):
+            make = CallbackList if model.team is None else model.team.callbacks
+            callbacks = make(
                 callbacks,
                 add_history=True,
                 add_progbar=verbose != 0,
@@ -115,9 +118,7 @@ def run_epochs(model, batches, validation, callbacks, epochs, most, verbose, poi
     logs, hinted = {}, not verbose
     look = FirstLook(model)
     callbacks.on_train_begin()
-    if point is not None:
-        point.begin()
-    if model.stop_training:  # it was interrupted behind its last epoch
+    if point is not None and point.begin():  # it was interrupted behind its last epoch
         epochs = 0
     for epoch in range(model._initial_epoch, epochs):  # `BackupAndRestore` may have moved it
         started, waited = perf_counter(), batches.waited
@@ -130,6 +131,8 @@ def run_epochs(model, batches, validation, callbacks, epochs, most, verbose, poi
         with mode(model, True):
             found = train_epoch(model, batches, callbacks, most, look, first)
         batches.end_epoch()
+        if model.team is not None:
+            model.team.end_epoch()
         if found is None:
             if look is not None:
                 raise ValueError(
@@ -197,9 +200,8 @@ def train_epoch(model, batches, callbacks, most=None, look=None, first=0):
 
 def warn_of_the_end(what, least):
     """Warn that the data ended inside a training or an epoch."""
-    warnings.warn(
+    warn_user(
         f"Your input ran out of data; interrupting {what}. Make sure that your dataset or generator can "
         f"generate at least {least} batches per epoch. You may need to use the `.repeat()` function when "
-        "building your dataset.",
-        stacklevel=6 if what == "epoch" else 5,
+        "building your dataset."
     )

@@ -83,6 +83,8 @@ def training_step(model):
     somebody looks.
     """
     own, base = type(model), model.trainer_base
+    if model.team is not None:
+        return model.team.training_step(own_step(model, "train"))
     if own.train_step is base.train_step and own.make_train_function is base.make_train_function:
         return MicroBatchStep(model) if model.auto_micro_batch else steps.TrainStep(model)
     if model.auto_micro_batch:
@@ -97,6 +99,8 @@ def step_on_batch(model):
     parameters = [p for p in model.parameters() if p.requires_grad]
     known, step = model.__dict__.get("_batch_step", ((), None))
     if step is None or len(known) != len(parameters) or any(map(operator.is_not, known, parameters)):
+        if model.team is not None:
+            model.team.prepare_weights()
         prepare_optimizer(model)
         step = training_step(model)
         model.__dict__["_batch_step"] = (parameters, step)
@@ -105,7 +109,8 @@ def step_on_batch(model):
 
 def testing_step(model):
     """Return a function of a batch for `evaluate`, likewise."""
-    return own_step(model, "test") or (lambda *batch: steps.test_step(model, *batch))
+    step = own_step(model, "test") or (lambda *batch: steps.test_step(model, *batch))
+    return step if model.team is None else model.team.testing_step(step)
 
 
 def own_step(model, kind):
@@ -132,7 +137,10 @@ def read_logs(model, returned, running=False):
     What a step returned, else the results of the metrics. While an epoch is `running`, those are left out
     that are computed over a whole epoch.
     """
-    logs = returned if returned is not None else model.get_metrics_result()
+    if model.team is not None:
+        logs = model.team.results(returned, running)
+    else:
+        logs = returned if returned is not None else model.get_metrics_result()
     if running:
         logs = {key: value for key, value in logs.items() if not isinstance(value, EpochValue)}
     floats = to_floats(logs)

@@ -106,10 +106,14 @@ class TrainingPoint:
         }
 
     def begin(self):
-        """Restore the point that a callback has put into `pending`; called after `on_train_begin`."""
+        """Restore the point that a callback has put into `pending`, after `on_train_begin`.
+
+        Returns:
+            Whether the training had been stopped, so that no epoch is left.
+        """
         point = self.pending
         if point is None:
-            return
+            return False
         self._restore_callbacks(point["callbacks"])
         for source, state in zip(random_sources(self.model), point["draws"], strict=False):
             source.restore_random_state(state)
@@ -117,6 +121,7 @@ class TrainingPoint:
         if point["place"] is not None:
             self.tracked.go_to(point["place"], point["random"])
         restore_random_state(point["random"])
+        return point["stop_training"]
 
     def before_epoch(self):
         """Note the random state before the data of an epoch is made ready; the old one where it had begun."""

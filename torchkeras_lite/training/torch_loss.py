@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from torchkeras_lite import losses
+from torchkeras_lite.base import processes
 from torchkeras_lite.losses.loss import reduce_weighted_values
 
 # By the kind of targets: class numbers, places of classes as integers, or values like the predictions.
@@ -70,7 +71,7 @@ class TorchLoss(losses.Loss):
         return y_true, y_pred
 
     def _of_part(self, y_pred, y_true):
-        """Return the loss of a part of a batch, so that all parts, weighed by their shares, give the whole's."""
+        """Return the loss of a part; weighed by their shares, the parts' losses give the batch's."""
         share = processes.part().share
         if self.reduction == "sum":
             return self.module(y_pred, y_true) / (share or 1)

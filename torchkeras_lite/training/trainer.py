@@ -10,7 +10,16 @@ from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.device import default_device
 from torchkeras_lite.base.serialization import deserialize_keras_object
 from torchkeras_lite.engine import collecting
-from torchkeras_lite.training import compilation, evaluation, loops, preparation, rate_search, steps
+from torchkeras_lite.engine.stateless import lent_call
+from torchkeras_lite.training import (
+    compilation,
+    distributed,
+    evaluation,
+    loops,
+    preparation,
+    rate_search,
+    steps,
+)
 from torchkeras_lite.training import data as batching
 from torchkeras_lite.training.arguments import worker_options
 
@@ -36,6 +45,8 @@ class Trainer:
     train_function = None
     test_function = None
     predict_function = None
+    distribute = None
+    team = None
     _compile_arguments = None
     _initial_epoch = 0
 
@@ -58,6 +69,7 @@ class Trainer:
         lr_scheduler=None,
         precision=None,
         auto_micro_batch=False,
+        distribute=None,
     ):
         """Say how the model is trained.
 
@@ -92,13 +104,17 @@ class Trainer:
                 leaves layers' policies and torch's settings alone.
             auto_micro_batch: Whether a batch that does not fit into the accelerator's memory is trained in
                 halves, whose gradients are summed.
+            distribute: How the processes that `torchrun` starts train together. `"ddp"`, and `None`: each
+                has all weights and computes its part of every batch (`batch_size` counts the rows of all
+                parts). `"fsdp"`: weights, gradients and the optimizer's state are sharded as well (FSDP2).
+                `False`: each trains for itself. A process alone is not affected.
 
         Raises:
             ValueError: an unknown name of an optimizer, loss or metric (with the nearest known one), weights
                 of another number than losses, a value that an argument does not have.
             TypeError: an argument of a wrong kind.
 
-        Source: Keras 3 `Model.compile`; the last three arguments are ours.
+        Source: Keras 3 `Model.compile`; the last four arguments are ours.
         """
         arguments = {key: value for key, value in locals().items() if key != "self"}
         compilation.compile_model(self, arguments)
@@ -131,7 +147,8 @@ class Trainer:
                 (a `DataLoader`, a generator, something with `as_numpy_iterator`), a `PyDataset`, or a torch
                 `Dataset` of samples.
             y: Targets, in the form of the outputs; left out when `x` gives batches.
-            batch_size: Rows a batch, 32 by default; the last batch may be smaller.
+            batch_size: Rows a batch, 32 by default; the last batch may be smaller. Several processes divide
+                it among them.
             epochs: Number of the last epoch.
             verbose: 0 silent, 1 a bar, 2 a line an epoch; `"auto"` is 1. Where the output is no terminal, a
                 line an epoch.
@@ -162,7 +179,8 @@ class Trainer:
         Source: Keras 3 `Model.fit`.
         """
         self._require_compiled("fit")
-        return loops.fit(
+        return distributed.call(
+            loops.fit,
             self,
             x,
             y,
@@ -210,8 +228,18 @@ class Trainer:
         """
         self._require_compiled("evaluate")
         workers = worker_options(self.evaluate, kwargs)
-        return evaluation.evaluate(
-            self, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict, workers
+        return distributed.call(
+            evaluation.evaluate,
+            self,
+            x,
+            y,
+            batch_size,
+            verbose,
+            sample_weight,
+            steps,
+            callbacks,
+            return_dict,
+            workers,
         )
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None, **kwargs):
@@ -224,7 +252,7 @@ class Trainer:
         Source: Keras 3 `Model.predict`.
         """
         workers = worker_options(self.predict, kwargs)
-        return evaluation.predict(self, x, batch_size, verbose, steps, callbacks, workers)
+        return distributed.call(evaluation.predict, self, x, batch_size, verbose, steps, callbacks, workers)
 
     def find_lr(self, x, y=None, sample_weight=None, batch_size=None, min_lr=1e-7, max_lr=10.0, steps=100):
         """Train a copy of the model with a learning rate that grows from step to step, to find a good one.
@@ -262,11 +290,12 @@ class Trainer:
         self._require_compiled("train_on_batch")
         if class_weight is not None:
             sample_weight = batching.weights_of_classes(y, class_weight, sample_weight)
-        batch = self._one_batch(x, y, sample_weight)
-        step = preparation.step_on_batch(self)
-        self.reset_metrics()
-        with preparation.mode(self, True):
-            logs = preparation.read_logs(self, step(*batch))
+        with distributed.together(self, for_a_batch=True):
+            batch = self._one_batch(x, y, sample_weight)
+            step = preparation.step_on_batch(self)
+            self.reset_metrics()
+            with preparation.mode(self, True):
+                logs = preparation.read_logs(self, step(*batch))
         return logs if return_dict else evaluation.in_order(self, logs)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
@@ -278,10 +307,11 @@ class Trainer:
         Source: Keras 3 `Model.test_on_batch`.
         """
         self._require_compiled("test_on_batch")
-        batch = self._one_batch(x, y, sample_weight)
-        self.reset_metrics()
-        with preparation.mode(self, False), torch.no_grad():
-            logs = preparation.read_logs(self, preparation.testing_step(self)(*batch))
+        with distributed.together(self, for_a_batch=True):
+            batch = self._one_batch(x, y, sample_weight)
+            self.reset_metrics()
+            with preparation.mode(self, False), torch.no_grad():
+                logs = preparation.read_logs(self, preparation.testing_step(self)(*batch))
         return logs if return_dict else evaluation.in_order(self, logs)
 
     def predict_on_batch(self, x):
@@ -364,6 +394,49 @@ class Trainer:
             ValueError: there is nothing to compute.
         """
         return steps.compute_loss(self, y, y_pred, sample_weight)
+
+    def stateless_compute_loss(
+        self,
+        trainable_variables,
+        non_trainable_variables,
+        metrics_variables,
+        x=None,
+        y=None,
+        y_pred=None,
+        sample_weight=None,
+        training=True,
+    ):
+        """Return the loss as it is with other values in weights and metrics, which keep their own.
+
+        Args:
+            trainable_variables, non_trainable_variables, metrics_variables: Values for the attributes of these
+                names.
+            x, y, y_pred, sample_weight, training: See `compute_loss`.
+
+        Returns:
+            The loss and a tuple `(trainable_variables, non_trainable_variables, metrics_variables)` with the
+            values after it.
+
+        Source: Keras 3 `Model.stateless_compute_loss`.
+        """
+        variables = self.metrics_variables
+        kept = [variable.value.clone() for variable in variables]
+        for variable, value in zip(variables, metrics_variables, strict=True):
+            variable.assign(value)
+        try:
+            loss, after, _ = lent_call(
+                self,
+                self.compute_loss,
+                trainable_variables,
+                non_trainable_variables,
+                (x, y, y_pred, sample_weight, training),
+                {},
+            )
+            values = [variable.value.clone() for variable in variables]
+        finally:
+            for variable, value in zip(variables, kept, strict=True):
+                variable.assign(value)
+        return loss, (trainable_variables, after, values)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Add a batch to the compiled metrics and return all results by name."""

@@ -19,7 +19,8 @@ from torchkeras_lite.engine.keras_tensor import is_symbolic as is_keras_tensor
 from torchkeras_lite.training.batch_form import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from torchkeras_lite.training.py_dataset import PyDataset
 from torchkeras_lite.training.py_dataset import PyDataset as Sequence
-from torchkeras_lite.utils import bounding_boxes
+from torchkeras_lite.utils import bounding_boxes, legacy
+from torchkeras_lite.utils.config_object import Config
 from torchkeras_lite.utils.downloads import get_file
 from torchkeras_lite.utils.dtypes import standardize_dtype
 from torchkeras_lite.utils.feature_space import FeatureSpace
@@ -36,10 +37,12 @@ from torchkeras_lite.utils.numerical import normalize, to_categorical
 from torchkeras_lite.utils.random_seed import set_random_seed
 from torchkeras_lite.utils.sequences import pad_sequences
 from torchkeras_lite.utils.session import clear_session
+from torchkeras_lite.utils.source_inputs import get_source_inputs
 from torchkeras_lite.utils.splitting import split_dataset
 from torchkeras_lite.utils.timeseries import timeseries_dataset_from_array
 
 __all__ = [
+    "Config",
     "CustomObjectScope",
     "FeatureSpace",
     "Progbar",
@@ -57,10 +60,12 @@ __all__ = [
     "get_file",
     "get_registered_name",
     "get_registered_object",
+    "get_source_inputs",
     "image_dataset_from_directory",
     "img_to_array",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
+    "legacy",
     "load_img",
     "model_to_dot",
     "normalize",

@@ -21,11 +21,13 @@ def extract_archive(path, folder, archive_format="auto"):
             both, or `None` to unpack nothing.
 
     Raises:
-        ValueError: an unknown format; a file of another format; an entry with an absolute path, with `..`, or that is a link or a device.
+        ValueError: an unknown format; a file of another format; an entry with an absolute path, with `..`,
+            or that is a link or a device.
     """
     formats = _formats(archive_format)
     for name in formats:
         if (tarfile.is_tarfile if name == "tar" else zipfile.is_zipfile)(path):
+            os.makedirs(os.path.dirname(os.path.abspath(folder)), exist_ok=True)
             with replacing_folder(folder) as temporary:
                 (_untar if name == "tar" else _unzip)(path, temporary)
             return
@@ -42,7 +44,8 @@ def _formats(archive_format):
     for name in names:
         if name not in FORMATS:
             raise ValueError(
-                f"get_file: `archive_format` must be 'auto', 'tar', 'zip', a list of them or None, got {name!r}."
+                "get_file: `archive_format` must be 'auto', 'tar', 'zip', a list of them or None, got "
+                f"{name!r}."
             )
     return names
 
@@ -61,7 +64,8 @@ def _inside(path, folder, name):
 
 def _refused(path, name, why):
     return ValueError(
-        f"The archive {path} is not unpacked: the entry {name!r} is refused because {why}. Get the archive from "
+        f"The archive {path} is not unpacked: the entry {name!r} is refused because {why}. Get the archive "
+        "from "
         "a place that you trust, or unpack it yourself."
     )
 

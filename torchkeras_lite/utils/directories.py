@@ -1,4 +1,4 @@
-"""Files in folders whose names are their classes: which there are, in what order, on which side of a split."""
+"""Files in folders whose names are their classes: which, in what order, on which side of a split."""
 
 import dataclasses
 import os
@@ -13,6 +13,7 @@ from torchkeras_lite.data.dataset import worker_count
 
 LABEL_MODES = ("int", "categorical", "binary", None)
 MOST_WORKERS = 4
+FORMATS = ("tf", "grain")
 SUBSETS = ("training", "validation", "both")
 
 
@@ -52,11 +53,22 @@ def check_labels(owner, what, labels, label_mode, class_names):
             f'{owner}: `label_mode` argument must be one of "int", "categorical", "binary", or None. '
             f"Received: label_mode={label_mode}{suggestion(label_mode, LABEL_MODES[:3])}"
         )
+    if listed and class_names is not None:
+        raise ValueError(
+            f'{owner}: You can only pass `class_names` if `labels="inferred"`, got a list of labels. Leave '
+            "one of them out."
+        )
     if labels is None and class_names is not None:
         raise ValueError(
             f"{owner}: When `labels=None` (no labels), argument `class_names` cannot be specified, got "
             f"{class_names}. Leave it out."
         )
+
+
+def check_format(owner, format):
+    """Raise a `ValueError` for a kind of dataset that Keras does not have either."""
+    if format not in FORMATS:
+        raise ValueError(f"{owner}: `format` should be either 'tf' or 'grain', got {format!r}. Leave it out.")
 
 
 def check_split(owner, validation_split, subset, shuffle, seed):
@@ -75,7 +87,8 @@ def check_split(owner, validation_split, subset, shuffle, seed):
         )
     if validation_split and shuffle and seed is None:
         raise ValueError(
-            f"{owner}: If using `validation_split` and shuffling the data, you must provide a `seed` argument, "
+            f"{owner}: If using `validation_split` and shuffling the data, you must provide a `seed` "
+            "argument, "
             "to make sure that there is no overlap between the training and validation subset."
         )
 
@@ -94,7 +107,8 @@ def find_files(owner, directory, kind, formats, labels, class_names, follow_link
         verbose: Whether what was found is printed.
 
     Raises:
-        ValueError: no such folder, no files, classes without a folder, another number of labels than of files.
+        ValueError: no such folder, no files, classes without a folder, another number of labels than of
+            files.
     """
     directory = os.path.abspath(os.fspath(directory))
     if not os.path.isdir(directory):
@@ -112,7 +126,8 @@ def find_files(owner, directory, kind, formats, labels, class_names, follow_link
         raise ValueError(f"{owner}: No {kind} found in directory {directory}. Allowed formats: {formats}")
     if numbers is not None and len(numbers) != len(paths):
         raise ValueError(
-            f"{owner}: Expected the lengths of `labels` to match the number of files in the target directory. "
+            f"{owner}: Expected the lengths of `labels` to match the number of files in the target "
+            "directory. "
             f"len(labels) is {len(numbers)} while we found {len(paths)} files in directory {directory}."
         )
     if verbose:
@@ -131,7 +146,8 @@ def _class_folders(owner, directory, class_names):
     if missing:
         raise ValueError(
             f"{owner}: The `class_names` passed did not match the names of the subdirectories of the target "
-            f"directory: there is no folder {missing[0]!r}{suggestion(missing[0], folders)} Folders: {folders}"
+            f"directory: there is no folder {missing[0]!r}{suggestion(missing[0], folders)} Folders: "
+            f"{folders}"
         )
     return list(class_names)
 

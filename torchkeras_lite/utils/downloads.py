@@ -87,7 +87,8 @@ def _names(fname, origin, unpacks):
         fname = urllib.parse.unquote(os.path.basename(urllib.parse.urlsplit(origin).path))
         if not fname:
             raise ValueError(
-                f"get_file: Can't parse the file name from the origin provided: '{origin}'. Please specify the "
+                f"get_file: Can't parse the file name from the origin provided: '{origin}'. Please specify "
+                "the "
                 "`fname` argument."
             )
     fname = os.fspath(fname)
@@ -127,7 +128,8 @@ def _fetch(origin, target, file_hash, algorithm, force):
         _download_with_retries(origin, temporary, target)
         if file_hash is not None and not has_hash(temporary, file_hash, algorithm):
             raise ValueError(
-                f"Incomplete or corrupted file detected. The {algorithm} file hash does not match the provided "
+                f"Incomplete or corrupted file detected. The {algorithm} file hash does not match the "
+                "provided "
                 f"value of {file_hash}. {origin} may hold another version: check the sum, or try again."
             )
     return True
@@ -138,6 +140,7 @@ def _download_with_retries(origin, path, target):
         try:
             return _download(origin, path)
         except urllib.error.HTTPError as error:
+            error.close()
             if (error.code < 500 and error.code not in (408, 429)) or attempt == ATTEMPTS - 1:
                 raise OSError(_advice(origin, target, f"{error.code} -- {error.reason}")) from error
         except (OSError, ValueError) as error:
@@ -150,7 +153,8 @@ def _download_with_retries(origin, path, target):
 
 def _advice(origin, target, reason):
     return (
-        f"URL fetch failure on {origin}: {reason}. Without a network, put the file that this address gives at "
+        f"URL fetch failure on {origin}: {reason}. Without a network, put the file that this address gives "
+        "at "
         f"{target}"
     )
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from torchkeras_lite.base.checks import one_of
-from torchkeras_lite.imaging.resize import INTERPOLATIONS, resize
+from torchkeras_lite.imaging.resize import INTERPOLATIONS, MORE_INTERPOLATIONS, resize
 from torchkeras_lite.utils.image_files import COLOR_MODES, as_color_mode, pillow
 from torchkeras_lite.utils.sounds import fit_length, read_wav, resample
 
@@ -26,7 +26,7 @@ class ImageReader:
 
     def __init__(self, owner, *, color_mode, size, interpolation, crop, pad, data_format):
         one_of(owner, "color_mode", color_mode, tuple(COLOR_MODES))
-        one_of(owner, "interpolation", str(interpolation).lower(), tuple(INTERPOLATIONS))
+        one_of(owner, "interpolation", str(interpolation).lower(), (*INTERPOLATIONS, *MORE_INTERPOLATIONS))
         one_of(owner, "data_format", data_format, ("channels_last", "channels_first"))
         if crop and pad:
             raise ValueError(

@@ -1,7 +1,7 @@
 """Datasets of the images, texts and sounds in folders whose names are their classes."""
 
 from torchkeras_lite.base import config
-from torchkeras_lite.base.checks import int_tuple, one_of, positive_int
+from torchkeras_lite.base.checks import int_tuple, positive_int
 from torchkeras_lite.data import Dataset
 from torchkeras_lite.utils import directories
 from torchkeras_lite.utils.file_readers import ImageReader, SoundReader, TextReader
@@ -10,7 +10,6 @@ from torchkeras_lite.utils.sounds import padded_batch, ragged_batch
 IMAGE_FORMATS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 TEXT_FORMATS = (".txt",)
 SOUND_FORMATS = (".wav",)
-FORMATS = ("tf", "grain")
 
 
 def image_dataset_from_directory(
@@ -75,7 +74,7 @@ def image_dataset_from_directory(
     every epoch is shuffled as a whole, not in a buffer of 8 batches.
     """
     owner = "image_dataset_from_directory"
-    one_of(owner, "format", format, FORMATS)
+    directories.check_format(owner, format)
     read = ImageReader(
         owner,
         color_mode=color_mode,
@@ -128,7 +127,7 @@ follow_links, format, verbose, workers: As in `image_dataset_from_directory`.
     TensorFlow counts bytes.
     """
     owner = "text_dataset_from_directory"
-    one_of(owner, "format", format, FORMATS)
+    directories.check_format(owner, format)
     read = TextReader(None if max_length is None else positive_int(owner, "max_length", max_length))
     choice = _Choice(
         owner, "text files", labels, label_mode, class_names, shuffle, seed, validation_split, subset

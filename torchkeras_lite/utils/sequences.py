@@ -39,7 +39,8 @@ def pad_sequences(sequences, maxlen=None, dtype="int32", padding="pre", truncati
     one_of("pad_sequences", "truncating", truncating, SIDES)
     if isinstance(value, str) and dtype is not object and np.dtype(dtype).kind not in "OU":
         raise ValueError(
-            f"pad_sequences: `dtype` {dtype} is not compatible with `value`'s type: {type(value)}. You should "
+            f"pad_sequences: `dtype` {dtype} is not compatible with `value`'s type: {type(value)}. You "
+            "should "
             "set `dtype=object` for variable length strings."
         )
     length = max(map(len, sequences), default=0) if maxlen is None else maxlen
@@ -51,7 +52,8 @@ def pad_sequences(sequences, maxlen=None, dtype="int32", padding="pre", truncati
         kept = np.asarray(sequence[-length:] if truncating == "pre" else sequence[:length], dtype=dtype)
         if kept.shape[1:] != shape:
             raise ValueError(
-                f"pad_sequences: Shape of sample {kept.shape[1:]} of sequence is different from expected shape "
+                f"pad_sequences: Shape of sample {kept.shape[1:]} of sequence is different from expected "
+                "shape "
                 f"{shape}. Give all elements one shape."
             )
         start = length - len(kept) if padding == "pre" else 0

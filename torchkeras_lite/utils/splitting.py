@@ -17,8 +17,8 @@ def split_dataset(dataset, left_size=None, right_size=None, shuffle=False, seed=
     Args:
         dataset: A `Dataset` (of batches or not), a `PyDataset`, a torch `Dataset` or `DataLoader`, or arrays
             of one length in a list, tuple or dict.
-        left_size: Elements of the first, an integer; or their fraction, a float from 0 to 1; the rest when not
-            given.
+        left_size: Elements of the first, an integer; or their fraction, a float from 0 to 1; the rest when
+            not given.
         right_size: The same for the second.
         shuffle: Whether the elements are shuffled first.
         seed: Makes that repeatable.
@@ -95,18 +95,21 @@ def _sizes(left, right, count):
             )
     if left == 0 and right == 0:
         raise ValueError(
-            "split_dataset: Both `left_size` and `right_size` are zero. At least one of the split sizes must be "
+            "split_dataset: Both `left_size` and `right_size` are zero. At least one of the split sizes "
+            "must be "
             "non-zero."
         )
     for name, size in (("left_size", left), ("right_size", right)):
         if size is not None and not 0 < size < (count if isinstance(size, int) else 1):
             raise ValueError(
-                f"split_dataset: `{name}` should be either a positive integer smaller than {count}, or a float "
+                f"split_dataset: `{name}` should be either a positive integer smaller than {count}, or a "
+                "float "
                 f"within the range `[0, 1]`. Received: {name}={size}"
             )
     if isinstance(left, float) and isinstance(right, float) and left + right > 1:
         raise ValueError(
-            "split_dataset: The sum of `left_size` and `right_size` is greater than 1. It must be less than or "
+            "split_dataset: The sum of `left_size` and `right_size` is greater than 1. It must be less than "
+            "or "
             "equal to 1."
         )
     numbers = [round(size * count) if isinstance(size, float) else size for size in (left, right)]

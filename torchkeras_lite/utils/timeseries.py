@@ -2,10 +2,11 @@
 
 import torch
 
-from torchkeras_lite.base.checks import one_of, positive_int
+from torchkeras_lite.base.checks import positive_int
 from torchkeras_lite.data import Dataset
 from torchkeras_lite.data.collate import as_column
 from torchkeras_lite.data.views import View
+from torchkeras_lite.utils.directories import check_format
 
 
 class Windows(View):
@@ -79,7 +80,7 @@ def timeseries_dataset_from_array(
     window, or targets that end before the rows begin, are an error, not an empty dataset.
     """
     owner = "timeseries_dataset_from_array"
-    one_of(owner, "format", format, ("tf", "grain"))
+    check_format(owner, format)
     rows = as_column(data)
     length = positive_int(owner, "sequence_length", sequence_length)
     _check_steps(owner, len(rows), sequence_stride=sequence_stride, sampling_rate=sampling_rate)
@@ -93,7 +94,8 @@ def timeseries_dataset_from_array(
         raise ValueError(
             f"{owner}: no window fits: {len(rows)} rows"
             f"{'' if targets is None else f' and {len(targets)} targets'} are left between `start_index` and "
-            f"`end_index`, and a window spans {(length - 1) * sampling_rate + 1}. Pass more rows, or a smaller "
+            f"`end_index`, and a window spans {(length - 1) * sampling_rate + 1}. Pass more rows, or a "
+            "smaller "
             "`sequence_length`."
         )
     starts = torch.arange(0, count, sequence_stride)

@@ -1,4 +1,4 @@
-"""Batches of images in files that an `ImageDataGenerator` changes: those of folders, and those of a data frame."""
+"""Batches of images in files that an `ImageDataGenerator` changes: of folders, and of a data frame."""
 
 import concurrent.futures
 import os
@@ -337,7 +337,8 @@ keep_aspect_ratio, dtype: See `FileIterator`.
         kinds = (str, list, tuple) if self.class_mode == "categorical" else (str,)
         if not all(isinstance(label, kinds) for label in labels):
             raise TypeError(
-                f'flow_from_dataframe: If class_mode="{self.class_mode}", y_col="{y_col}" column values must be '
+                f'flow_from_dataframe: If class_mode="{self.class_mode}", y_col="{y_col}" column values '
+                "must be "
                 f"{'type string, list or tuple' if len(kinds) > 1 else 'strings'}."
             )
         lists = [label if isinstance(label, (list, tuple)) else [label] for label in labels]

@@ -49,9 +49,10 @@ class ImageDataGenerator:
     Raises:
         ValueError: an argument out of range.
 
-    Source: tf.keras `preprocessing.image.ImageDataGenerator`; the layers `RandomRotation` and so on are newer.
-    Differs: computed by torch; with a `seed` each batch has random numbers of its own, and the global state of
-    NumPy stays.
+    Source: tf.keras `preprocessing.image.ImageDataGenerator`; the layers `RandomRotation` and so on are
+        newer.
+    Differs: computed by torch; with a `seed` each batch has random numbers of its own, and the global state
+    of NumPy stays.
     """
 
     def __init__(
@@ -102,7 +103,8 @@ class ImageDataGenerator:
         self.data_format = config.image_data_format() if data_format is None else data_format
         if self.data_format not in ("channels_last", "channels_first"):
             raise ValueError(
-                'ImageDataGenerator: `data_format` should be `"channels_last"` (channel after row and column) '
+                'ImageDataGenerator: `data_format` should be `"channels_last"` (channel after row and '
+                "column) "
                 f'or `"channels_first"` (channel before row and column). Received: {data_format}'
             )
         last = self.data_format == "channels_last"
@@ -187,7 +189,7 @@ class ImageDataGenerator:
         interpolation="nearest",
         keep_aspect_ratio=False,
     ):
-        """Return batches of the images in a folder with one folder for each class. See `DirectoryIterator`."""
+        """Return batches of the images in a folder with one for each class. See `DirectoryIterator`."""
         return DirectoryIterator(
             directory,
             self,
@@ -289,7 +291,8 @@ class ImageDataGenerator:
     def _is_fitted(self, name, setting):
         if getattr(self, name) is None:
             warnings.warn(
-                f"This ImageDataGenerator specifies `{setting}`, but it hasn't been fit on any training data. "
+                f"This ImageDataGenerator specifies `{setting}`, but it hasn't been fit on any training "
+                "data. "
                 "Fit it first by calling `.fit(numpy_data)`.",
                 stacklevel=3,
             )

@@ -182,8 +182,10 @@ class NumpyArrayIterator(Iterator):
         channels = self.x.shape[3 if self.data_format == "channels_last" else 1]
         if channels not in (1, 3, 4):
             warnings.warn(
-                f"NumpyArrayIterator is set to use the data format {self.data_format!r}, i.e. 1, 3 or 4 channels "
-                f"are expected. However, it was passed an array with shape {self.x.shape} ({channels} channels).",
+                f"NumpyArrayIterator is set to use the data format {self.data_format!r}, i.e. 1, 3 or 4 "
+                "channels "
+                f"are expected. However, it was passed an array with shape {self.x.shape} ({channels} "
+                "channels).",
                 stacklevel=3,
             )
         super().__init__(len(self.x), batch_size, shuffle, seed)
@@ -207,7 +209,8 @@ class NumpyArrayIterator(Iterator):
             first, second = np.unique(y[:cut]), np.unique(y[cut:])
             if not np.array_equal(first, second):
                 raise ValueError(
-                    "NumpyArrayIterator: Training and validation subsets have different number of classes after "
+                    "NumpyArrayIterator: Training and validation subsets have different number of classes "
+                    "after "
                     "the split. If your numpy arrays are sorted by the label, you might want to shuffle them."
                 )
         return slice(None, cut) if subset == "validation" else slice(cut, None)

@@ -58,7 +58,8 @@ def apply_affine_transform(
     """
     if sorted((row_axis, col_axis, channel_axis)) != [0, 1, 2] or x.ndim != 3:
         raise ValueError(
-            "apply_affine_transform: expected an image of three axes and `row_axis`, `col_axis`, `channel_axis` "
+            "apply_affine_transform: expected an image of three axes and `row_axis`, `col_axis`, "
+            "`channel_axis` "
             f"among 0, 1 and 2; got the shape {x.shape} and {row_axis}, {col_axis}, {channel_axis}."
         )
     if (theta, tx, ty, shear, zx, zy) == (0, 0, 0, 0, 1, 1):

@@ -1,0 +1,126 @@
+"""`QuantizableLayer`: layers whose matrix can become integers of few bits."""
+
+from torchkeras_lite.base import serialization
+from torchkeras_lite.base.checks import describe
+from torchkeras_lite.engine.quantized_policy import Int4DTypePolicy, QuantizedDTypePolicy
+from torchkeras_lite.engine.weights import Weight, WeightInfo, WeightSpec
+from torchkeras_lite.layers.low_rank import LowRankLayer
+from torchkeras_lite.quantizers.configs import Int4QuantizationConfig, Int8QuantizationConfig
+from torchkeras_lite.quantizers.modes import resolve_config
+
+
+class QuantizableLayer(LowRankLayer):
+    """Base of the layers with `quantize` and `quantization_config`.
+
+    A subclass defines `_quantized(values, config)`, which puts a module with quantized values in the place of
+    the floats and returns the path of that module. Built with a quantized dtype policy, such as
+    `"int8_from_float32"`, the layer is quantized from the start, as files need it.
+    """
+
+    quantized_at = None
+
+    def _take_quantization(self, quantization_config):
+        if isinstance(quantization_config, dict):
+            quantization_config = serialization.deserialize_keras_object(quantization_config)
+        if quantization_config is not None:
+            resolve_config(None, quantization_config)
+        self.quantization_config = quantization_config
+
+    def _finish_build(self, args, kwargs, device):
+        super()._finish_build(args, kwargs, device)
+        if self.quantization_mode is not None and self.quantized_at is None:
+            self._quantize(self._config_of_policy())
+
+    def _config_of_policy(self):
+        mode, policy = self.quantization_mode, self.dtype_policy
+        if self.quantization_config is not None:
+            return resolve_config(mode, self.quantization_config)
+        if mode == "int4":
+            size = policy.block_size if isinstance(policy, Int4DTypePolicy) else None
+            return Int4QuantizationConfig(block_size=size)
+        return Int8QuantizationConfig() if mode == "int8" else resolve_config(mode, None)
+
+    def quantize(self, mode=None, type_check=True, config=None):
+        """Make the matrix integers, for good: the layer takes less memory and computes with their precision.
+
+        Args:
+            mode: `"int8"` (weights and inputs) or `"int4"` (weights).
+            type_check: Whether subclasses, which may compute otherwise, are refused.
+            config: A `QuantizationConfig` with more settings; `mode` may then be left out.
+
+        Raises:
+            ValueError: not built, quantized already, LoRA in use, an unknown or contradictory mode.
+            NotImplementedError: a subclass; the modes `"float8"`, `"gptq"` and `"awq"`.
+
+        Source: Keras 3 `Dense.quantize`. Differs from Keras: the products are computed with floats, whose
+        numbers are those of the integers; `torchao` has kernels for the integers themselves.
+        """
+        if type_check and type(self).quantize_owner() is not type(self):
+            raise NotImplementedError(f"Layer {type(self).__name__} does not have a `quantize` method implemented.")
+        config = resolve_config(mode, config or self.quantization_config)
+        if not self.built:
+            raise ValueError(
+                f"Cannot quantize a layer that isn't yet built. Layer '{self.name}' (of type "
+                f"'{type(self).__name__}') is not built yet."
+            )
+        if self.quantized_at is not None:
+            raise ValueError(
+                f"Layer '{self.name}' is already quantized with dtype_policy='{self.dtype_policy.name}'. "
+                f"Received: mode={config.mode}"
+            )
+        if self.lora_enabled:
+            raise ValueError(
+                f"{describe(self)}: LoRA is in use. Save the weights, which adds its product to the kernel, load "
+                "them into a layer without LoRA, and quantize that."
+            )
+        self._quantize(config)
+        self.quantization_config = config
+        source = self.dtype_policy.name
+        if config.mode == "int4":
+            self.dtype_policy = Int4DTypePolicy(f"int4/{config.block_size or -1}", source)
+        else:
+            self.dtype_policy = QuantizedDTypePolicy(config.mode, source)
+
+    @classmethod
+    def quantize_owner(cls):
+        """Return the class that says how its weights are quantized."""
+        return next(base for base in cls.__mro__ if "_quantized" in vars(base))
+
+    def _quantize(self, config):
+        name = self.adapted_weight
+        weight = next(own for own in self.weights if own.name == name)
+        prefix = weight.path.rpartition("/")[0]
+        values = weight.value.detach()
+        self._forget(weight)
+        path = self._quantized(values, config)
+        module = self.get_submodule(path)
+        for suffix, key in module.parts().items():
+            part = f"{name}{suffix}" if suffix.startswith("_") or not suffix else suffix
+            info = WeightInfo(part, f"{prefix}/{part}", trainable=False)
+            self.declare(Weight(self, WeightSpec(part, f"{path}.{key}"), info))
+        self.quantized_at = path
+
+    def _forget(self, weight):
+        """Take a weight out of the layer's own."""
+        for table in (self._declared, self._added, self._parameters, self.__dict__):
+            table.pop(weight.name, None)
+
+    def stored_weights(self):
+        """Return the weights that a file has: the quantized ones where Keras has them."""
+        stored = super().stored_weights()
+        if self.quantized_at is None:
+            return stored
+        first = self.adapted_weight
+        return sorted(stored, key=lambda w: 0 if w.name == first else 1 if w.name == "bias" else 2)
+
+    def enable_lora(self, rank, lora_alpha=None, a_initializer="he_uniform", b_initializer="zeros"):
+        """Freeze the matrix and train a low-rank product beside it; see `LowRankLayer.enable_lora`.
+
+        Raises:
+            ValueError: the layer is quantized; see also there.
+        """
+        if self.quantized_at is not None:
+            raise ValueError(
+                f"{describe(self)}: a quantized layer takes no LoRA. Use peft with a model quantized by torchao."
+            )
+        super().enable_lora(rank, lora_alpha, a_initializer, b_initializer)

@@ -1,0 +1,39 @@
+"""`Model.quantize`: quantizes the layers inside that can do it."""
+
+import re
+
+from torchkeras_lite.engine import collecting
+from torchkeras_lite.engine.layer import Layer
+from torchkeras_lite.quantizers.modes import resolve_config
+
+
+def quantize_model(model, mode, config, filters, type_check=True):
+    """Quantize the layers of `model` that have a `quantize` of their own and that `filters` lets through.
+
+    Raises:
+        ValueError: the model is not built; see `resolve_config`.
+        TypeError: `filters` is of another kind.
+    """
+    config = resolve_config(mode, config)
+    if not model.built:
+        raise ValueError(f"The model must be built first before calling `quantize()`. Call {model.name} on data.")
+    chosen = _filter(filters)
+    for layer in collecting.all_layers(model)[1:]:
+        can = type(layer).quantize is not Layer.quantize and not hasattr(layer, "layers")
+        if can and chosen(layer):
+            layer.quantize(config.mode, type_check=type_check, config=config)
+    model.train_function = model.test_function = model.predict_function = None
+
+
+def _filter(filters):
+    if filters is None:
+        return lambda layer: True
+    if callable(filters):
+        return filters
+    patterns = [filters] if isinstance(filters, str) else filters
+    if not isinstance(patterns, (list, tuple)) or not all(isinstance(one, str) for one in patterns):
+        raise TypeError(
+            "The `filters` argument must be a regex string, a list of regex strings, or a callable, got "
+            f"{filters!r}."
+        )
+    return lambda layer: any(re.search(pattern, layer.name) for pattern in patterns)

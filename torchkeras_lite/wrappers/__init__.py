@@ -1,0 +1,5 @@
+"""Models as scikit-learn estimators: in pipelines, grid searches and cross-validation."""
+
+from torchkeras_lite.wrappers.sklearn import SKLearnClassifier, SKLearnRegressor, SKLearnTransformer
+
+__all__ = ["SKLearnClassifier", "SKLearnRegressor", "SKLearnTransformer"]
