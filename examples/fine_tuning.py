@@ -19,8 +19,8 @@ from torchkeras_lite.applications import MobileNet
 SIZE = 32
 ANGLES = 6
 PATTERNS = ("stripes", "rings", "checks")
-SHAPE = {"alpha": 0.25, "input_shape": (SIZE, SIZE, 3)}
-THAWED_FROM = "conv_dw_6"  # the layers from here on are trained in the last stage
+USED_TO = "conv_pw_5_relu"  # for images as small as these, the first blocks are enough
+THAWED_FROM = "conv_dw_4"  # the layers from here on are trained in the last stage
 
 
 def waves(rng, count):
@@ -67,20 +67,27 @@ def compile_for(model, learning_rate):
     print(f"training {trained} of {model.count_params()} parameters")
 
 
+def build_base(weights):
+    """An architecture without its top, and the model of its first blocks, which gives one vector an image."""
+    whole = MobileNet(weights=weights, include_top=False, alpha=0.5, input_shape=(SIZE, SIZE, 3))
+    features = layers.GlobalAveragePooling2D()(whole.get_layer(USED_TO).output)
+    return whole, keras.Model(whole.input, features)
+
+
 def pretrain(path, quick):
-    """Train an architecture on stripes, and keep its weights without the top."""
+    """Train the blocks on stripes, and keep the weights of the architecture."""
     x, y = striped(np.random.default_rng(0), 1500 if quick else 3000)
-    base = MobileNet(weights=None, include_top=False, pooling="avg", **SHAPE)
+    whole, base = build_base(weights=None)
     model = keras.Sequential([base, layers.Dense(ANGLES, activation="softmax")])
     compile_for(model, 3e-3)
     history = model.fit(x, y, batch_size=16, epochs=4, verbose=0)
     print(f"accuracy on stripes: {history.history['accuracy'][-1]:.4f}")
-    base.save_weights(path)
+    whole.save_weights(path)
 
 
 def build_classifier(weights):
-    """The architecture with its weights, frozen, below a new head."""
-    base = MobileNet(weights=weights, include_top=False, pooling="avg", **SHAPE)
+    """The blocks with their weights, frozen, below a new head."""
+    _, base = build_base(weights)
     base.trainable = False
     inputs = keras.Input((SIZE, SIZE, 3))
     features = base(inputs, training=False)  # batch normalization keeps its statistics in all stages

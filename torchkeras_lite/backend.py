@@ -1,4 +1,6 @@
-"""What is left of `keras.backend`: names, dtypes and settings."""
+"""`keras.backend`: names, dtypes and settings, and the functions that Keras 2 had here."""
+
+import importlib
 
 from torchkeras_lite.base.config import (
     backend,
@@ -47,3 +49,13 @@ def is_int_dtype(dtype):
     Source: Keras 3 `keras.backend.is_int_dtype`.
     """
     return standardize_dtype(dtype).startswith(("int", "uint"))
+
+
+def __getattr__(name):
+    """Return a function of Keras 2's backend (`K.mean`), whose room is opened when the first is asked for."""
+    functions = (
+        {} if name.startswith("_") else importlib.import_module("torchkeras_lite.legacy.backend").FUNCTIONS
+    )
+    if name not in functions:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return functions[name]

@@ -2,23 +2,19 @@
 
 import inspect
 import json
-import sys
 import warnings
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import torch
 
+import architecture_golden as golden
 import torchkeras_lite as ours
-from tests.oracle import copy_weights
+from oracle import copy_weights
 from torchkeras_lite import applications
 
-sys.path.insert(0, str(Path(__file__).parent))
-import golden
-
-GOLDEN = json.loads(golden.FILE.read_text())
+GOLDEN = json.loads(golden.FILE.read_text(encoding="utf-8"))
 ARCHITECTURES = sorted(GOLDEN["architectures"])
 # one of each family, with the least size of its images; those that take long are compared by layers alone
 SMALL = {

@@ -1,22 +1,18 @@
 """Weights trained on ImageNet: which file, from where, and what is said without a network."""
 
 import json
-import sys
 import urllib.error
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import torch
 
+import architecture_golden as golden
 import torchkeras_lite as ours
 from torchkeras_lite import applications
 
-sys.path.insert(0, str(Path(__file__).parent))
-import golden
-
-FILES = json.loads(golden.FILE.read_text())["files"]
+FILES = json.loads(golden.FILE.read_text(encoding="utf-8"))["files"]
 
 
 @pytest.fixture

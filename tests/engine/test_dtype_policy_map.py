@@ -26,7 +26,7 @@ def test_paths_expressions_and_the_default_are_read_as_in_keras():
 
 
 def test_layers_take_the_policy_of_their_path_and_write_the_map():
-    policies = DTypePolicyMap(policy_map={"half": "mixed_bfloat16", "drop": "float64"})
+    policies = DTypePolicyMap(policy_map={".*half": "mixed_bfloat16", "drop": "float64"})
     model = tk.Sequential(
         [tk.Input((3,)), tk.layers.Dense(2, dtype=policies, name="half"), tk.layers.Dense(2, dtype=policies)]
     )
@@ -38,7 +38,7 @@ def test_layers_take_the_policy_of_their_path_and_write_the_map():
     again.build((None, 3))
     assert again.dtype_policy == half.dtype_policy
     half.dtype_policy = "float64"
-    assert policies["half"].name == "float64"
+    assert policies[half.path].name == "float64"
     assert DTypePolicy("float32").quantization_mode is None
 
 
@@ -51,7 +51,11 @@ def test_layers_take_the_policy_of_their_path_and_write_the_map():
             ValueError,
             "a already exist in the DTypePolicyMap.*Delete it",
         ),
-        (lambda: DTypePolicyMap(policy_map={"a.*": "float16", ".*b": "float64"})["ab"], ValueError, "several"),
+        (
+            lambda: DTypePolicyMap(policy_map={"a.*": "float16", ".*b": "float64"})["ab"],
+            ValueError,
+            "several",
+        ),
     ],
     ids=["no-dict", "twice", "ambiguous"],
 )

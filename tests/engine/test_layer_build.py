@@ -1,11 +1,12 @@
 """Lazy build, what `build` and `call` are given, and the errors of wrong calls."""
 
+import keras
 import numpy as np
 import pytest
 import torch
 
 import torchkeras_lite as tk
-from torchkeras_lite import Input, Layer, Model
+from torchkeras_lite import Input, Layer, Model, layers
 from torchkeras_lite.layers import Dense
 
 X = np.arange(8, dtype="float32").reshape(2, 4) / 8
@@ -233,3 +234,83 @@ WRONG = [
 def test_wrong_calls_are_told(wrong, kind, text):
     with pytest.raises(kind, match=text):
         wrong()
+
+
+STATELESS = ["Identity", "Masking", "ReLU", "Dropout", "GaussianNoise", "UnitNormalization", "Softmax", "ELU"]
+STATELESS += [
+    "MaxPooling2D",
+    "AveragePooling1D",
+    "GlobalMaxPooling1D",
+    "SpatialDropout2D",
+    "LeakyReLU",
+    "Dense",
+]
+
+
+@pytest.mark.parametrize("name", STATELESS)
+def test_layers_without_state_are_built_as_soon_as_in_keras(name):
+    rate, size = "Drop" in name or "Noise" in name, name == "Dense" or name.startswith(("Max", "Average"))
+    arguments = (0.5,) if rate else (2,) if size else ()
+    cls = getattr(layers, name)
+    assert cls(*arguments).built is getattr(keras.layers, name)(*arguments).built
+
+    class Builds(cls):
+        def build(self, input_shape):
+            self.seen = input_shape
+
+    assert not Builds(*arguments).built
+
+
+def test_what_is_known_of_shapes_ends_where_a_class_has_its_own_call():
+    class Halved(layers.Dropout):
+        def call(self, inputs, training=None):
+            return inputs[:, ::2]
+
+    class Turned(layers.Dense):
+        def call(self, inputs):
+            return super().call(inputs).T
+
+    assert Halved(0.5)(Input((8,))).shape == (None, 4)
+    assert Turned(3)(Input((8,))).shape == (3, None)
+    assert layers.Dense(13, activation=lambda x: x.T)(Input((8,))).shape == (13, None)
+
+
+def test_a_layer_and_those_inside_tell_their_metrics():
+    class Measured(Layer):
+        def __init__(self, inner=None):
+            super().__init__()
+            self.inner = inner
+            self.metric = tk.metrics.MeanSquaredError()
+
+        def call(self, inputs):
+            return inputs
+
+    layer = Measured(Measured())
+    assert layer.metrics == [layer.metric, layer.inner.metric]
+    assert len(layer.metrics_variables) == 4
+    assert layer.weights == []
+
+
+@pytest.mark.parametrize("trainable", ["yes", 1, None])
+def test_trainable_is_a_boolean(trainable):
+    with pytest.raises(ValueError, match="expected `trainable` to be a boolean"):
+        Dense(2, trainable=trainable)
+
+
+def test_builds_of_several_arguments_name_those_of_call():
+    class NoSuffix(Layer):
+        def build(self, a_shape, b):
+            pass
+
+        def call(self, a, b):
+            return a + b
+
+    class NoCounterpart(NoSuffix):
+        def build(self, a_shape, c_shape):
+            pass
+
+    x = torch.zeros(2, 3)
+    with pytest.raises(ValueError, match="argument `b`, which does not end in `_shape`"):
+        NoSuffix()(x, x)
+    with pytest.raises(ValueError, match=r"`c_shape`, but `call\(\)` does not have argument `c`"):
+        NoCounterpart()(x, x)

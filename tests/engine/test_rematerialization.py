@@ -97,5 +97,5 @@ def test_a_layer_without_a_scope_is_called_plainly():
 
 
 def test_an_unknown_mode_is_refused():
-    with pytest.raises(ValueError, match="Invalid mode 'most'.*larger_than"):
+    with pytest.raises(ValueError, match=r"Invalid mode 'most'.*larger_than"):
         tk.RematScope("most")

@@ -169,5 +169,5 @@ def test_the_sum_cannot_be_assigned():
 @pytest.mark.parametrize("case", ["dense-regularized", "conv1d-groups-regularized", "einsum"])
 def test_regularizers_reach_the_low_rank_weights_as_in_keras(case, rng):
     ours, theirs, _ = adapted(case, rng)
-    mine, his = [[float(loss) for loss in one.losses] for one in (ours, theirs)]
+    mine, his = [[loss.item() for loss in one.losses] for one in (ours, theirs)]
     np.testing.assert_allclose(mine, his, rtol=1e-6)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from oracle import as_tensors, assert_layer_matches, copy_weights
-from torchkeras_lite import layers
+from torchkeras_lite import Input, layers
 
 RANDOM_WEIGHTS = {"gamma_initializer": "glorot_uniform", "beta_initializer": "glorot_uniform"}
 NAMES = (
@@ -179,3 +179,22 @@ def test_weights_of_keras_fit(rng):
         x = as_tensors(rng.normal(size=(4, 4)))
         ours(x), theirs(x)
         copy_weights(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("GroupNormalization", {"groups": 2}), ("LayerNormalization", {})],
+    ids=["group", "layer"],
+)
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16", "float32"])
+def test_values_above_the_half_range_are_normalized_in_single_precision(name, arguments, policy, rng):
+    x = torch.as_tensor(rng.normal(size=(2, 4, 8)).astype("float32")) * 100 + (
+        70000.0 if policy.startswith("mixed") else 3.0
+    )
+    ours = getattr(layers, name)(**arguments, dtype=policy)
+    theirs = getattr(keras.layers, name)(**arguments, dtype=policy)
+    mine, his = ours(x), theirs(x)
+    assert mine.dtype is his.dtype
+    assert ours(Input((4, 8))).dtype == ours.compute_dtype
+    tolerance = 1e-5 if policy == "float32" else 2e-2
+    torch.testing.assert_close(mine, his, rtol=tolerance, atol=tolerance)

@@ -269,9 +269,17 @@ WRONG = [
         r"expected shape=\(None, 4\), found shape=\(5, 3\).*Pass inputs of",
     ),
     (wrong_inputs(simple, np.ones((5, 4, 2))), ValueError, "expected ndim=2, found ndim=3"),
-    (wrong_inputs(simple, [X, X]), ValueError, r"expects 1 named input\(s\) with keys \['\w+'\], but.* received 2"),
+    (
+        wrong_inputs(simple, [X, X]),
+        ValueError,
+        r"expects 1 named input\(s\) with keys \['\w+'\], but.* received 2",
+    ),
     (wrong_inputs(simple, {"j": X}), ValueError, r"the inputs lack \['i'\].*Pass the keys"),
-    (wrong_inputs(two_inputs, [X]), ValueError, r"expects 2 named input\(s\) with keys \[.b., .a.\], but.* received 1"),
+    (
+        wrong_inputs(two_inputs, [X]),
+        ValueError,
+        r"expects 2 named input\(s\) with keys \[.b., .a.\], but.* received 1",
+    ),
     (
         wrong_inputs(two_inputs, {"a": X}),
         ValueError,
@@ -321,3 +329,26 @@ WRONG = [
 def test_wrong_calls_are_told(wrong, kind, text):
     with pytest.raises(kind, match=text):
         wrong()
+
+
+def test_a_model_from_a_computed_tensor_on_has_an_input_of_its_own(tmp_path):
+    inputs = Input((4,), name="i")
+    hidden = Dense(3, name="hidden")(inputs)
+    outputs = Dense(2, name="d")(hidden) * 2
+    model = Model(hidden, [outputs, hidden + 1])
+    assert [type(layer) for layer in model.layers[:2]] == [InputLayer, Dense]
+    assert model.input_shape == (None, 3)
+    whole = Model(inputs, outputs)
+    torch.testing.assert_close(model(whole.get_layer("hidden")(X))[0], whole(X))
+    assert len(whole.get_layer("d")._calls) == 1
+    model.save(tmp_path / "part.keras")
+    loaded = keras.saving.load_model(tmp_path / "part.keras")
+    torch.testing.assert_close(loaded(X[:, :3])[0], model(X[:, :3])[0])
+
+
+def test_masks_stay_in_a_model_from_a_computed_tensor_on():
+    inputs = Input((3,), dtype="int32")
+    embedded = Embedding(5, 4, mask_zero=True)(inputs)
+    model = Model([inputs, embedded], embedded * 2)
+    ids = np.array([[1, 2, 0]])
+    assert model([ids, np.ones((1, 3, 4), "float32")]).shape == (1, 3, 4)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - written as users write
 """Tensors, variables and automatic differentiation: a line fitted with low-level pieces."""
 
 import numpy as np
@@ -67,7 +68,9 @@ def train(model, x, y, learning_rate):
 for epoch in range(30):
     train(model, xs, ys, learning_rate=0.1)
     if epoch % 10 == 0:
-        print(f"Epoch {epoch:2d}: W={model.w.numpy():1.2f} b={model.b.numpy():1.2f} loss={loss(ys, model(xs)):2.5f}")
+        print(
+            f"Epoch {epoch:2d}: W={model.w.numpy():1.2f} b={model.b.numpy():1.2f} loss={loss(ys, model(xs)):2.5f}"
+        )
 assert abs(model.w.numpy() - TRUE_W) < 0.3
 assert abs(model.b.numpy() - TRUE_B) < 0.3
 

@@ -1,3 +1,4 @@
+# ruff: noqa: B007, B905 - written as users write
 """Layers of one's own with tf.math, a custom train_step, and a gradient penalty by nested tapes."""
 
 import numpy as np
@@ -14,7 +15,9 @@ class Linear(keras.layers.Layer):
 
     def build(self, input_shape):
         w_init = tf.random_normal_initializer(stddev=0.2)
-        self.w = tf.Variable(initial_value=w_init(shape=(input_shape[-1], self.units), dtype="float32"), trainable=True)
+        self.w = tf.Variable(
+            initial_value=w_init(shape=(input_shape[-1], self.units), dtype="float32"), trainable=True
+        )
         self.b = self.add_weight(shape=(self.units,), initializer="zeros", trainable=True)
 
     def call(self, inputs):
@@ -87,6 +90,8 @@ for step in range(30):
         cost = tf.reduce_mean(critic(fake, training=True)) - tf.reduce_mean(critic(real, training=True))
         penalty = gradient_penalty(real, fake)
         d_loss = cost + 10.0 * penalty
-    d_optimizer.apply_gradients(zip(tape.gradient(d_loss, critic.trainable_variables), critic.trainable_variables))
+    d_optimizer.apply_gradients(
+        zip(tape.gradient(d_loss, critic.trainable_variables), critic.trainable_variables)
+    )
     penalties.append(penalty.numpy())
 assert np.mean(penalties[-5:]) < np.mean(penalties[:5])

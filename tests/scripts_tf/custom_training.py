@@ -1,3 +1,4 @@
+# ruff: noqa: B905, UP031 - written as users write
 """A training loop of its own: GradientTape, tf.data, tf.function, metrics."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# ruff: noqa: B905, E501 - written as users write
 """A DCGAN with two tapes, as in the tutorial, on tiny images; with checkpoints."""
 
 import os
@@ -25,7 +26,9 @@ def make_generator_model():
     model.add(layers.Conv2DTranspose(8, (5, 5), strides=(2, 2), padding="same", use_bias=False))
     model.add(layers.BatchNormalization())
     model.add(layers.LeakyReLU())
-    model.add(layers.Conv2DTranspose(1, (5, 5), strides=(2, 2), padding="same", use_bias=False, activation="tanh"))
+    model.add(
+        layers.Conv2DTranspose(1, (5, 5), strides=(2, 2), padding="same", use_bias=False, activation="tanh")
+    )
     assert model.output_shape == (None, 8, 8, 1)
     return model
 
@@ -78,7 +81,9 @@ def train_step(images):
     gradients_of_generator = gen_tape.gradient(gen_loss, generator.trainable_variables)
     gradients_of_discriminator = disc_tape.gradient(disc_loss, discriminator.trainable_variables)
     generator_optimizer.apply_gradients(zip(gradients_of_generator, generator.trainable_variables))
-    discriminator_optimizer.apply_gradients(zip(gradients_of_discriminator, discriminator.trainable_variables))
+    discriminator_optimizer.apply_gradients(
+        zip(gradients_of_discriminator, discriminator.trainable_variables)
+    )
     return gen_loss, disc_loss
 
 
@@ -88,7 +93,9 @@ for epoch in range(EPOCHS):
     for image_batch in train_dataset:
         gen_loss, disc_loss = train_step(image_batch)
     checkpoint.save(file_prefix=checkpoint_prefix)
-    print(f"Time for epoch {epoch + 1} is {time.time() - start:.2f} sec, {gen_loss.numpy():.3f} {disc_loss.numpy():.3f}")
+    print(
+        f"Time for epoch {epoch + 1} is {time.time() - start:.2f} sec, {gen_loss.numpy():.3f} {disc_loss.numpy():.3f}"
+    )
 assert all(np.abs(w.numpy() - old).max() > 0 for w, old in zip(generator.trainable_variables, before))
 trained = generator(tf.zeros([1, noise_dim]), training=False).numpy()
 for weight in generator.weights:

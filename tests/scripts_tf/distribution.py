@@ -1,3 +1,4 @@
+# ruff: noqa: B905 - written as users write
 """A custom loop under MirroredStrategy, as in the guide, and fit in its scope."""
 
 import numpy as np

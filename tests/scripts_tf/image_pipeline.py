@@ -1,3 +1,4 @@
+
 """Image files, decoded and augmented by tf.image in a tf.data pipeline, and a small CNN."""
 
 import os

@@ -1,3 +1,4 @@
+# ruff: noqa: B007, B905 - written as users write
 """Encoder, Bahdanau attention and decoder as layers of one's own, trained with a masked loss."""
 
 import numpy as np

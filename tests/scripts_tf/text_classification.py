@@ -1,3 +1,4 @@
+# ruff: noqa: UP031 - written as users write
 """Text cleaned by tf.strings in a TextVectorization, and an embedding classifier."""
 
 import re

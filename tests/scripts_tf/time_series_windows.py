@@ -1,3 +1,4 @@
+
 """Windows of a series by tf.data, and a forecast by a small recurrent network."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+
 """Skip-grams with negative samples, and a subclassed model with einsum."""
 
 import numpy as np

@@ -283,7 +283,7 @@ EXPRESSIONS = [
     f"tf.signal.irfft(tf.signal.rfft({SIGNAL}))",
     f"tf.signal.stft({SIGNAL}, frame_length=8, frame_step=4)",
     f"tf.signal.stft({SIGNAL}, 10, 5, fft_length=12, pad_end=True)",
-    f"tf.signal.inverse_stft(tf.signal.stft({SIGNAL}, 8, 4), 8, 4, window_fn=tf.signal.inverse_stft_window_fn(4))",
+    f"tf.signal.inverse_stft(tf.signal.stft({SIGNAL}, 8, 4), 8, 4, window_fn=tf.signal.inverse_stft_window_fn(4))",  # noqa: E501
     f"tf.signal.frame({SIGNAL}, 10, 7, pad_end=True)",
     "tf.signal.overlap_and_add(tf.ones((3, 4)), 2)",
     "tf.signal.hann_window(5)",
@@ -332,7 +332,7 @@ EXPRESSIONS = [
     "tf.cond(tf.constant(1) < 2, lambda: tf.constant(3), lambda: tf.constant(4))",
     "tf.while_loop(lambda i, s: i < 5, lambda i, s: (i + 1, s + i), (tf.constant(0), tf.constant(0)))",
     "tf.map_fn(lambda x: x * x, tf.constant([1, 2, 3]))",
-    "tf.map_fn(lambda p: p[0] + p[1], (tf.constant([1., 2.]), tf.constant([3., 4.])), fn_output_signature=tf.float32)",
+    "tf.map_fn(lambda p: p[0] + p[1], (tf.constant([1., 2.]), tf.constant([3., 4.])), fn_output_signature=tf.float32)",  # noqa: E501
     "tf.vectorized_map(lambda x: x * 2, tf.constant([1., 2.]))",
     "tf.scan(lambda a, x: a + x, tf.constant([1, 2, 3, 4]))",
     "tf.scan(lambda a, x: a + x, tf.constant([1, 2, 3, 4]), initializer=10, reverse=True)",
@@ -390,12 +390,12 @@ DATASETS = [
     "D.range(9).window(2, shift=5).flat_map(lambda w: w.batch(3))",
     "D.zip((D.range(4), D.range(4, 8))).window(2).flat_map(lambda a, b: D.zip((a.batch(2), b.batch(2))))",
     "D.range(1, 5).map(lambda x: tf.fill([x], x)).padded_batch(2)",
-    "D.range(1, 5).map(lambda x: tf.fill([x], x)).padded_batch(2, padded_shapes=[5], padding_values=tf.constant(-1, tf.int64))",
+    "D.range(1, 5).map(lambda x: tf.fill([x], x)).padded_batch(2, padded_shapes=[5], padding_values=tf.constant(-1, tf.int64))",  # noqa: E501
     "D.from_tensor_slices(['a b', 'c']).map(lambda s: tf.strings.split(s)).padded_batch(2)",
     "D.range(1, 4).map(lambda x: (tf.fill([x], x), x)).padded_batch(3, padded_shapes=([None], []))",
     "D.range(10).take_while(lambda x: x < 3)",
     "D.range(5).scan(tf.constant(0, tf.int64), lambda s, x: (s + x, s + x))",
-    "D.range(1, 7).map(lambda x: tf.fill([x], 1)).bucket_by_sequence_length(lambda x: tf.shape(x)[0], [3, 5], [2, 2, 2])",
+    "D.range(1, 7).map(lambda x: tf.fill([x], 1)).bucket_by_sequence_length(lambda x: tf.shape(x)[0], [3, 5], [2, 2, 2])",  # noqa: E501
     "D.range(3).apply(lambda d: d.map(lambda x: x + 1))",
     "D.choose_from_datasets([D.range(3), D.range(10, 13)], D.from_tensor_slices(np.array([1, 0, 1])))",
     "D.from_tensor_slices(['Ab', 'cD']).map(tf.strings.lower).batch(2)",

@@ -61,6 +61,17 @@ def test_operators_take_arrays_and_lists():
         assert (type(value), value.dtype, value.numpy().tolist()) == (tf.Tensor, tf.float32, [2.0, 3.0])
 
 
+def test_numpy_functions_take_tensors_and_return_arrays():
+    x = tf.Variable([[1.0, 3.0], [2.0, 0.0]]) * 2
+    assert np.argmax(x, axis=1).tolist() == [1, 0]
+    assert np.mean(x) == 3.0
+    assert np.exp(x * 0).tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    assert np.concatenate([x, x]).shape == (4, 2)
+    assert type(np.sum(x, axis=0)) is np.ndarray
+    assert (np.float32(2) * x).numpy().tolist() == [[4.0, 12.0], [8.0, 0.0]]
+    np.testing.assert_allclose(x, [[2.0, 6.0], [4.0, 0.0]])
+
+
 def test_symbolic_tensors_are_recorded():
     inputs = keras.Input((4,))
     outputs = tf.reduce_mean(tf.nn.relu(tf.matmul(inputs, tf.ones((4, 3)))) + 1.0, axis=1)
@@ -176,7 +187,7 @@ def test_references_are_keys():
         ("tf.Session()", "run at once"),
         ("tf.compat.v1", "TensorFlow 2"),
         ("tf.reduce_summ([1])", "did you mean 'reduce_sum'"),
-        ("tf.diagonal", "torch.diagonal and ops.diagonal"),
+        ("tf.diagonal", "has torch.diagonal and ops.diagonal"),
         ("tf.image.draw_bounding_boxes", "matplotlib"),
         ("tf.data.TFRecordDataset", "from_tensor_slices"),
         ("tf.nn.nce_loss", "sigmoid_cross_entropy_with_logits"),

@@ -187,7 +187,7 @@ def foreign_metrics(folder):
 
     metrics = [sklearn.metrics.r2_score, torchmetrics.MeanAbsoluteError(), keras.metrics.AUC(name="auc")]
     labels = (Y > 1).astype("float32")
-    model = network(layers.Dense(3))
+    model = network()
     return trained(model, X, labels, validation_data=(X, labels), compiled={"metrics": metrics})
 
 

@@ -72,4 +72,4 @@ def torch_dtype(dtype):
 
 def is_float(dtype):
     """Whether `dtype` (a name or a torch dtype) is a real floating-point type."""
-    return torch_dtype(dtype).is_floating_point
+    return dtype != "string" and torch_dtype(dtype).is_floating_point

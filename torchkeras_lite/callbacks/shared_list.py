@@ -36,7 +36,7 @@ class SharedCallbackList(CallbackList):
 
     def _look_at_batches(self):
         """Agree on whether processes meet at the end of every batch, and whether logs are joined there."""
-        hooks = [hook for hook in self._train_begin + self._train_end]
+        hooks = self._train_begin + self._train_end
         owners = [getattr(hook, "__self__", None) for hook in hooks]
         owners = [owner for owner in owners if not isinstance(owner, ProgbarLogger)]
         reads = any(getattr(owner, "reads_batch_logs", True) for owner in owners)

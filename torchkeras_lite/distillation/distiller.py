@@ -108,6 +108,12 @@ class Distiller(Model):
             return None
         return serialization.serialize_keras_object(self._compiled_with)
 
+    def compile_from_config(self, config):
+        """Compile as `get_compile_config` described."""
+        self.compile(**serialization.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
     def call(self, inputs, training=None, **kwargs):
         """Return the student's outputs."""
         return self.student(inputs, training=training, **kwargs)
@@ -145,7 +151,9 @@ class Distiller(Model):
     def _distance(self, x, y_pred, training):
         teacher, student = self._features
         with torch.no_grad():
-            taught = {_FINAL: self.teacher(x, training=False)} if teacher is None else teacher(x, training=False)
+            taught = (
+                {_FINAL: self.teacher(x, training=False)} if teacher is None else teacher(x, training=False)
+            )
         learned = {_FINAL: y_pred} if student is None else {**student(x, training=training), _FINAL: y_pred}
         total = 0.0
         for loss, weight in zip(self.distillation_losses, self.distillation_loss_weights, strict=True):

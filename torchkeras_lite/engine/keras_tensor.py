@@ -12,7 +12,7 @@ import torch
 
 from torchkeras_lite.base import dtypes, naming, nested
 from torchkeras_lite.base.device import default_device
-from torchkeras_lite.engine import shapes
+from torchkeras_lite.engine import einops_backend, shapes
 from torchkeras_lite.engine.shapes import TensorSpec
 from torchkeras_lite.engine.torch_modules import ModuleReplay, Piece, enclosing_module_frame, recorder
 
@@ -248,6 +248,7 @@ class KerasTensor:
         self._shape = tuple(None if size is None else int(size) for size in shape)
         self._dtype = dtypes.standardize_dtype(dtype)
         self.name = name or naming.auto_name(self)
+        einops_backend.offer(KerasTensor)
         self.call = call
         self.path = path
 

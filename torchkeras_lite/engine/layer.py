@@ -366,7 +366,9 @@ class Layer(LayerCalls, metaclass=LayerMeta):
         Raises:
             NotImplementedError: this one cannot.
         """
-        raise NotImplementedError(f"Layer {type(self).__name__} does not have a `quantize` method implemented.")
+        raise NotImplementedError(
+            f"Layer {type(self).__name__} does not have a `quantize` method implemented."
+        )
 
     def _take_shape_arguments(self, kwargs):
         return {key: kwargs.pop(key) for key in _SHAPE_ARGUMENTS if key in kwargs}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.fx._symbolic_trace import is_fx_tracing
+from torch.fx import _symbolic_trace
 
 from torchkeras_lite.base import arrays, naming, nested, text
 from torchkeras_lite.base.checks import describe
@@ -184,7 +184,7 @@ class LayerCalls(LayerState):
                 return shapes.run_on_meta(self, args, kwargs)
         elif self._remat is not None:
             return self.rematerialized_call(super().__call__, *args, **kwargs)
-        if not torch.compiler.is_compiling() and is_fx_tracing():
+        if _symbolic_trace._is_fx_tracing_flag and not torch.compiler.is_compiling():
             return call_traced(self, super().__call__, args, kwargs)
         return super().__call__(*args, **kwargs)
 
@@ -490,7 +490,9 @@ class LayerCalls(LayerState):
             layer = copy.deepcopy(self)
             for one in collecting.all_layers(layer):
                 one.__dict__["_device"] = torch.device("meta")
-        tensors = nested.map_structure(lambda spec: KerasTensor(spec.shape, spec.dtype), (args, kwargs))
+        tensors = nested.map_structure(
+            lambda spec: spec if spec is None else KerasTensor(spec.shape, spec.dtype), (args, kwargs)
+        )
         if not layer.built:
             layer._build_for(*tensors)
         return shapes.infer(layer, *tensors, lambda leaf: isinstance(leaf, KerasTensor))

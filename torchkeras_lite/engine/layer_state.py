@@ -121,7 +121,8 @@ class LayerState(StoredWeights, nn.Module):
     def dtype_policy(self, value):
         policy = precision.get(value)
         if self._policy_map is not None and policy != self._policy_map[self.path]:
-            self._policy_map.pop(self.path, None)
+            if self.path in self._policy_map:
+                del self._policy_map[self.path]
             self._policy_map[self.path] = policy
         self.__dict__["_dtype_policy"] = policy
         self.__dict__["_compute"] = self._call_dtype(policy)

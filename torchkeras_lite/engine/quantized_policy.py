@@ -99,7 +99,9 @@ class _WithNumbers(QuantizedDTypePolicy):
         expected = f"'{self.kind}/{'/'.join(f'<{name}>' for name in self.numbers)}'"
         parts = mode.split("/")
         if len(parts) != len(self.numbers) + 1 or parts[0] != self.kind:
-            raise ValueError(f"Invalid mode for {type(self).__name__}. Expected format {expected}, but got '{mode}'.")
+            raise ValueError(
+                f"Invalid mode for {type(self).__name__}. Expected format {expected}, but got '{mode}'."
+            )
         try:
             found = [int(part) for part in parts[1:]]
         except ValueError:
@@ -109,9 +111,13 @@ class _WithNumbers(QuantizedDTypePolicy):
             ) from None
         for name, number in zip(self.numbers, found, strict=True):
             if name == "weight_bits" and number not in self.bits:
-                raise ValueError(f"Invalid weight_bits. Expected one of {self.bits}, but got {number} from '{mode}'.")
+                raise ValueError(
+                    f"Invalid weight_bits. Expected one of {self.bits}, but got {number} from '{mode}'."
+                )
             if name != "weight_bits" and (number < -1 or number == 0):
-                raise ValueError(f"Invalid {name}. Expected -1 or a positive integer, but got {number} from '{mode}'.")
+                raise ValueError(
+                    f"Invalid {name}. Expected -1 or a positive integer, but got {number} from '{mode}'."
+                )
             setattr(self, name, number)
         super().__init__(mode, source_name)
 

@@ -70,10 +70,7 @@ def lent_call(layer, function, trainable_variables, non_trainable_variables, arg
     for weight, value in pairs:
         stored = _stored(weight, value)
         if not weight.trainable:
-            stored = stored.clone()  # the call may write into it
             kept.append((weight, places[id(leaf(weight))][0]))
-        elif not stored.requires_grad:
-            stored = stored.detach().requires_grad_()  # by which weights are known to be trained
         for name in places[id(leaf(weight))]:
             state[name] = stored
     outputs, losses = functional_call(called, state, args, kwargs)
@@ -87,6 +84,15 @@ def _stored(weight, value):
     value = value.value if isinstance(value, Weight) else torch.as_tensor(value, device=tensor.device)
     if isinstance(weight, Weight):
         value = weight.spec.from_keras(value)
+    if not weight.trainable:
+        value = value.clone()  # the call may write into it
+    elif not value.requires_grad:
+        value = value.detach().requires_grad_()  # by which weights are known to be trained
+    return _dressed(value, tensor)
+
+
+def _dressed(value, tensor):
+    """Return `value` with the methods that `tensor`, in whose place it comes, has."""
     if isinstance(tensor, (LayerParameter, LayerBuffer)):
         value = value.as_subclass(LayerBuffer)
         value.info = tensor.info
@@ -140,9 +146,8 @@ class StatelessScope:
 
     def __enter__(self):
         self._tokens = _scope.set(self), on_assignment.set(self._keep)
-        with torch.no_grad():
-            for variable, value in self.state_mapping.values():
-                self._lend(variable, value)
+        for variable, value in self.state_mapping.values():
+            self._lend(variable, value)
         return self
 
     def _lend(self, variable, value):
@@ -151,15 +156,12 @@ class StatelessScope:
             *path, key = variable.spec.at.split(".")
             owner = variable.owner.get_submodule(".".join(path))
             table = owner._parameters if key in owner._parameters else owner._buffers
-            stored = variable.spec.from_keras(value)
-            if isinstance(tensor, (LayerParameter, LayerBuffer)):
-                stored = stored.as_subclass(LayerBuffer)
-                stored.info = tensor.info
             self._kept[id(tensor)] = (variable, tensor, (table, key))
-            table[key] = stored
+            table[key] = _dressed(variable.spec.from_keras(value), tensor)
         else:
             self._keep(tensor)
-            tensor.copy_(value)
+            with torch.no_grad():
+                tensor.copy_(value)
 
     def _keep(self, tensor):
         """Remember what `tensor` holds, before it is written into."""

@@ -229,7 +229,11 @@ class Weight:
         """
         stored = self.tensor
         _assign(
-            self.value, value, self.path, lambda v: sharding.overwrite(stored, self.spec.from_keras(v)), stored
+            self.value,
+            value,
+            self.path,
+            lambda v: sharding.overwrite(stored, self.spec.from_keras(v)),
+            stored,
         )
         return self
 

@@ -8,10 +8,11 @@ import warnings
 import torch
 from torch import nn
 from torch.export import Dim, _patches
+from torch.utils._pytree import tree_leaves
 
 from torchkeras_lite.base.checks import describe, suggestion
 from torchkeras_lite.base.nested import flatten, map_structure
-from torchkeras_lite.export.onnx_operators import translations
+from torchkeras_lite.export.onnx_operators import recurrent_functions_whole, translations
 from torchkeras_lite.export.signature import example_inputs, symbolic_inputs
 
 __all__ = ["FORMATS", "export_model", "export_program"]
@@ -107,11 +108,16 @@ def export_program(model, structure, dynamic=True, **kwargs):
         dynamic: Whether unknown axes may have any size.
         **kwargs: Passed on to `torch.export.export`.
     """
+    with _loops_for_recurrent_layers(model, structure, dynamic):
+        return _export(model, structure, dynamic, kwargs)
+
+
+def _export(model, structure, dynamic, kwargs):
     inputs = example_inputs(structure, *SIZES[0], _device(model))
     if dynamic:
         kwargs.setdefault("dynamic_shapes", (_dynamic_shapes(structure),))
     try:
-        with _inference(model), _quiet(), _loops_for_recurrent_layers(model, structure, dynamic):
+        with _inference(model), _quiet():
             return torch.export.export(model, (inputs,), **kwargs)
     except Exception as error:
         fixed = isinstance(error, torch._dynamo.exc.UserError) and "Constraints violated" in str(error)
@@ -192,12 +198,16 @@ def _export_onnx(model, path, structure, dynamic, kwargs):
     except ImportError:
         raise ImportError('export: ONNX needs two packages: pip install "torchkeras_lite[onnx]"') from None
     options = {key: kwargs.pop(key) for key in ("dynamic_shapes", "strict") if key in kwargs}
-    program = export_program(model, structure, dynamic, **options)
-    names = [tensor.name for tensor in flatten(structure)]
-    table = {**translations(opset18), **kwargs.pop("custom_translation_table", {})}
-    options = {"input_names": names, "custom_translation_table": table, "dynamo": True, "verbose": False}
-    with _quiet():
-        program = torch.onnx.export(program, **{**options, **kwargs})
+    settings = {
+        "input_names": [tensor.name for tensor in tree_leaves(structure)],
+        "custom_translation_table": {**translations(opset18), **kwargs.pop("custom_translation_table", {})},
+        "dynamo": True,
+        "verbose": False,
+        **({"dynamic_shapes": (_dynamic_shapes(structure),)} if dynamic else {}),
+        **kwargs,
+    }
+    with recurrent_functions_whole(), _quiet():
+        program = torch.onnx.export(_export(model, structure, dynamic, options), **settings)
     program.save(path)
 
 
@@ -211,8 +221,8 @@ def _verify(model, path, kind, structure, dynamic):
     for sizes in SIZES if dynamic else SIZES[:1]:
         inputs = example_inputs(structure, *sizes, _device(model))
         with _inference(model), _quiet(), torch.no_grad():
-            expected = flatten(model(inputs))
-            found = flatten(run(inputs))
+            expected = tree_leaves(model(inputs))  # in torch's order of keys, as the files have it
+            found = tree_leaves(run(inputs))
         for number, (mine, his) in enumerate(zip(expected, found, strict=True)):
             mine, his = mine.cpu(), torch.as_tensor(his).cpu()
             if not torch.allclose(mine, his, rtol=1e-3, atol=1e-4):
@@ -235,7 +245,7 @@ def _run_onnx(path):
     names = [one.name for one in session.get_inputs()]
 
     def run(inputs):
-        arrays = [one.cpu().numpy() for one in flatten(inputs)]
+        arrays = [one.cpu().numpy() for one in tree_leaves(inputs)]
         return session.run(None, dict(zip(names, arrays, strict=True)))
 
     return run

@@ -56,7 +56,9 @@ class QuantizableLayer(LowRankLayer):
         numbers are those of the integers; `torchao` has kernels for the integers themselves.
         """
         if type_check and type(self).quantize_owner() is not type(self):
-            raise NotImplementedError(f"Layer {type(self).__name__} does not have a `quantize` method implemented.")
+            raise NotImplementedError(
+                f"Layer {type(self).__name__} does not have a `quantize` method implemented."
+            )
         config = resolve_config(mode, config or self.quantization_config)
         if not self.built:
             raise ValueError(

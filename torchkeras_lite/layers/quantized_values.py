@@ -98,7 +98,9 @@ class PackedMatrix(QuantizedValues):
         if rows is not None:
             scale, zero = scale[rows], zero[rows]
         dim = 0 if self.axis == 0 else -1
-        return (integers - zero.index_select(dim, groups).to(dtype)) * scale.index_select(dim, groups).to(dtype)
+        return (integers - zero.index_select(dim, groups).to(dtype)) * scale.index_select(dim, groups).to(
+            dtype
+        )
 
 
 class ScaledRows(QuantizedValues):
@@ -167,7 +169,9 @@ class QuantizedEinsum(nn.Module):
         behind = given.endswith("...")
         named = given.replace("...", "")
         self.input_axes = [
-            place if behind else place - len(named) for place, letter in enumerate(named) if letter not in output
+            place if behind else place - len(named)
+            for place, letter in enumerate(named)
+            if letter not in output
         ]
         if config.mode == "int8":
             self.values = QuantizedValues(kernel, self.summed, config)

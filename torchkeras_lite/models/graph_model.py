@@ -14,6 +14,8 @@ from torchkeras_lite.base.checks import describe
 from torchkeras_lite.engine import graph, tracking
 from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.keras_tensor import Call, KerasTensor
+from torchkeras_lite.engine.shapes import is_probing
+from torchkeras_lite.layers.input_layer import Input
 
 # Attributes of a model that its layers' keys must not take.
 RESERVED = (
@@ -92,11 +94,41 @@ def install(model, inputs, outputs):
     Register the layers, generate its `forward`.
     """
     recording = graph.trace(inputs, outputs, describe(model))
+    if not all(tensor.call.is_input for tensor in nested.flatten(inputs)):
+        recording = graph.trace(*_with_own_inputs(recording), describe(model))
     modules = [m for m in recording.modules if not _is_input(m)]
     unique_module_names(recording.modules)
     keys = graph.module_keys(modules, state_names(modules), type(model), RESERVED)
     _register(model, recording, keys)
     tracking.share_mode(model)
+
+
+def _with_own_inputs(recording):
+    """Return inputs and outputs of the same calls, with an `Input` for every input that a call made.
+
+    The calls are recorded anew, so that the graph ends there, as its config does.
+    """
+    made = {}
+    for tensor in nested.flatten(recording.inputs):
+        if tensor.call.is_input:
+            made[id(tensor)] = tensor
+        else:
+            made[id(tensor)] = Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
+
+    def renewed(leaf):
+        return made.get(id(leaf), leaf) if isinstance(leaf, KerasTensor) else leaf
+
+    for call in recording.calls:
+        args, kwargs = nested.map_structure(renewed, (tuple(call.args), dict(call.kwargs)))
+        again = Call(call.target, args, kwargs, call.name)
+        for tensor in call.tensors:
+            known = KerasTensor(tensor.shape, tensor.dtype, name=tensor.name, call=again, path=tensor.path)
+            made.setdefault(id(tensor), known)
+            mask = made.get(id(getattr(tensor, "_keras_mask", None)))
+            if mask is not None:
+                made[id(tensor)]._keras_mask = mask
+        again.outputs = nested.map_structure(renewed, call.outputs)
+    return nested.map_structure(renewed, recording.inputs), nested.map_structure(renewed, recording.outputs)
 
 
 def restore(model, inputs, outputs, keys):
@@ -205,7 +237,7 @@ def _tell_of_other_structure(recorded, inputs):
     Raises:
         ValueError: a list, and the names are not in the alphabetical order in which Keras reads it.
     """
-    if isinstance(inputs, dict) and inputs.keys() <= recorded.keys():
+    if is_probing() or (isinstance(inputs, dict) and inputs.keys() <= recorded.keys()):
         return
     received = nested.map_structure(lambda leaf: f"Tensor(shape={tuple(getattr(leaf, 'shape', ()))})", inputs)
     message = (

@@ -332,7 +332,7 @@ class Model(Trainer, Layer):
             NotImplementedError: the modes `"float8"`, `"gptq"` and `"awq"`, which are `torchao`'s work.
 
         Source: Keras 3 `Model.quantize`. Differs from Keras: layers without `quantize` are passed over in
-        silence.
+        silence, subclasses of those that have it with a warning.
         """
         quantize_model(self, mode, config, filters, **kwargs)
 

@@ -1,6 +1,7 @@
 """`Model.quantize`: quantizes the layers inside that can do it."""
 
 import re
+import warnings
 
 from torchkeras_lite.engine import collecting
 from torchkeras_lite.engine.layer import Layer
@@ -16,12 +17,17 @@ def quantize_model(model, mode, config, filters, type_check=True):
     """
     config = resolve_config(mode, config)
     if not model.built:
-        raise ValueError(f"The model must be built first before calling `quantize()`. Call {model.name} on data.")
+        raise ValueError(
+            f"The model must be built first before calling `quantize()`. Call {model.name} on data."
+        )
     chosen = _filter(filters)
     for layer in collecting.all_layers(model)[1:]:
         can = type(layer).quantize is not Layer.quantize and not hasattr(layer, "layers")
         if can and chosen(layer):
-            layer.quantize(config.mode, type_check=type_check, config=config)
+            try:
+                layer.quantize(config.mode, type_check=type_check, config=config)
+            except NotImplementedError as error:  # a subclass
+                warnings.warn(str(error), stacklevel=3)
     model.train_function = model.test_function = model.predict_function = None
 
 

@@ -17,9 +17,7 @@ def state_tree(model, value_format):
             f"get_state_tree: unknown value_format={value_format!r}{suggestion(value_format, FORMATS)} "
             f"Expected one of {FORMATS}."
         )
-    return {
-        part: _nested_by_path(variables, value_format) for part, variables in _variables(model).items()
-    }
+    return {part: _nested_by_path(variables, value_format) for part, variables in _variables(model).items()}
 
 
 def set_state_tree(model, tree):

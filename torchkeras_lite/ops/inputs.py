@@ -182,6 +182,7 @@ def _holds_tensor(x):
 
 def _holds_array(x):
     return any(
-        (isinstance(part, (np.ndarray, np.generic)) and type(part) is not np.float64) or (isinstance(part, (list, tuple)) and _holds_array(part))
+        (isinstance(part, (np.ndarray, np.generic)) and type(part) is not np.float64)
+        or (isinstance(part, (list, tuple)) and _holds_array(part))
         for part in x
     )

@@ -29,7 +29,9 @@ class Adam(Optimizer):
 
     applies_weight_decay = True
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, *options, **kwargs):
+    def __init__(
+        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, *options, **kwargs
+    ):
         super().__init__(learning_rate, *options, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2

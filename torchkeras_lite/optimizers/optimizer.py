@@ -91,7 +91,7 @@ class Optimizer(OptimizerState):
         """
         self._leaves = leaves_of(self._trainable_variables)
         self._shards = [sharding.is_sharded(tensor) for tensor in self._leaves]
-        self._places = (
+        self._local_leaves = (
             [sharding.local(tensor.detach()) for tensor in self._leaves]
             if any(self._shards)
             else self._leaves
@@ -105,7 +105,7 @@ class Optimizer(OptimizerState):
             (self._decay_of(variable), tensor.device, tensor.dtype, *self.batch_key(variable))
             for variable, tensor in zip(self._trainable_variables, self._leaves, strict=True)
         ]
-        self._batches = self._make_batches(self._places)
+        self._batches = self._make_batches(self._local_leaves)
         self._constrained = [
             v for v in self._trainable_variables if getattr(v, "constraint", None) is not None
         ]
@@ -299,9 +299,9 @@ class Optimizer(OptimizerState):
     def _average(self):
         # Keras averages in every call, and counts by the updates made before it.
         updates = (self._calls - 1) // (self.gradient_accumulation_steps or 1)
-        torch._foreach_lerp_(self._averages, self._places, 1 - self.ema_momentum if updates else 1.0)
+        torch._foreach_lerp_(self._averages, self._local_leaves, 1 - self.ema_momentum if updates else 1.0)
         if self.ema_overwrite_frequency and (updates + 1) % self.ema_overwrite_frequency == 0:
-            torch._foreach_copy_(self._places, self._averages)
+            torch._foreach_copy_(self._local_leaves, self._averages)
 
     def _constrain(self):
         for variable in self._constrained:

@@ -26,7 +26,9 @@ class RMSprop(Optimizer):
     0.9 (torch's alpha: 0.99).
     """
 
-    def __init__(self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, *options, **kwargs):
+    def __init__(
+        self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, *options, **kwargs
+    ):
         super().__init__(learning_rate, *options, **kwargs)
         self.rho = rho
         self.momentum = check_momentum(self, momentum)

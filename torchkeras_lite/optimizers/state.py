@@ -349,6 +349,7 @@ class OptimizerState:
         # What `prepare` makes refers to tensors by identity, which copies don't share.
         made = (
             "_leaves",
+            "_local_leaves",
             "_index",
             "_partial_batches",
             "_before",

@@ -70,7 +70,7 @@ from torchkeras_lite.tf.unknown import missing
 from torchkeras_lite.tf.variables import Module, Variable, name_scope
 
 _FUNCTIONS = function.__all__  # of the file; its `function` takes the name
-from torchkeras_lite.tf.function import *  # noqa: E402, F403
+from torchkeras_lite.tf.function import *  # type: ignore[no-redef]  # noqa: E402, F403
 
 newaxis = None
 __version__ = version.VERSION

@@ -5,7 +5,8 @@ import math
 import torch
 
 from torchkeras_lite import ops
-from torchkeras_lite.imaging.resize import INTERPOLATIONS
+from torchkeras_lite.imaging.resize import INTERPOLATIONS, MORE_INTERPOLATIONS
+from torchkeras_lite.imaging.resize import resize as resize_batch
 from torchkeras_lite.tf import dtypes
 from torchkeras_lite.tf import random as tf_random
 from torchkeras_lite.tf.conversion import convert, sizes
@@ -23,6 +24,8 @@ from torchkeras_lite.tf.image_files import (
 )
 from torchkeras_lite.tf.indexing import gather
 from torchkeras_lite.tf.unknown import missing
+
+METHODS = (*INTERPOLATIONS, *MORE_INTERPOLATIONS)
 
 
 class ResizeMethod:
@@ -55,8 +58,8 @@ def resize(
         ValueError: an unknown method.
     """
     images, size = convert(images), sizes(size)
-    if method not in INTERPOLATIONS:
-        raise ValueError(f"tf.image.resize: unknown method {method!r}. Known: {', '.join(INTERPOLATIONS)}.")
+    if method not in METHODS:
+        raise ValueError(f"tf.image.resize: unknown method {method!r}. Known: {', '.join(METHODS)}.")
     if preserve_aspect_ratio:
         height, width = images.shape[-3:-1]
         scale = min(size[0] / height, size[1] / width)
@@ -65,7 +68,9 @@ def resize(
         images = images.float()
     if method == "bicubic":  # Keys's kernel with a = -0.5, where torch's `interpolate` has -0.75
         return _resize_by_cubes(images, size, antialias).float()
-    result = ops.image.resize(images, size, method, antialias, data_format="channels_last")
+    batch = images if images.ndim == 4 else images.unsqueeze(0)
+    result = resize_batch(batch, size, method, antialias)
+    result = result if images.ndim == 4 else result.squeeze(0)
     return result if method == "nearest" else result.float()
 
 

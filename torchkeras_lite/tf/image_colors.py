@@ -79,41 +79,43 @@ def adjust_saturation(image, saturation_factor, name=None):
     return _as_floats(image, lambda x: tones.adjust_saturation(x, factor.to(x.device)))
 
 
-def _drawing(adjust, name, bounds, stateless):
-    """Return a function that adjusts by an amount drawn between bounds."""
+def _amount(low, high, seed, stateless):
+    draw = tf_random.stateless_uniform if stateless else tf_random.uniform
+    return draw((), seed=seed, minval=low, maxval=high)
 
-    def draw(low, high, seed):
-        if stateless:
-            return tf_random.stateless_uniform((), seed, low, high)
-        return tf_random.uniform((), low, high, seed=seed)
 
-    if bounds == "delta":
-
-        def called(image, max_delta, seed=None):
-            return adjust(image, draw(-max_delta, max_delta, seed))
-
-    else:
-
-        def called(image, lower, upper, seed=None):
-            return adjust(image, draw(lower, upper, seed))
-
+def _named(called, name, adjust):
     called.__name__ = called.__qualname__ = name
     called.__doc__ = f"Return images changed by `{adjust.__name__}`, all by one drawn amount."
     return called
 
 
-random_brightness = _drawing(adjust_brightness, "random_brightness", "delta", stateless=False)
-random_hue = _drawing(adjust_hue, "random_hue", "delta", stateless=False)
-random_contrast = _drawing(adjust_contrast, "random_contrast", "range", stateless=False)
-random_saturation = _drawing(adjust_saturation, "random_saturation", "range", stateless=False)
-stateless_random_brightness = _drawing(
-    adjust_brightness, "stateless_random_brightness", "delta", stateless=True
-)
-stateless_random_hue = _drawing(adjust_hue, "stateless_random_hue", "delta", stateless=True)
-stateless_random_contrast = _drawing(adjust_contrast, "stateless_random_contrast", "range", stateless=True)
-stateless_random_saturation = _drawing(
-    adjust_saturation, "stateless_random_saturation", "range", stateless=True
-)
+def _by_delta(adjust, name, stateless=False):
+    """Return a function that adjusts by an amount from `-max_delta` to `max_delta`."""
+
+    def called(image, max_delta, seed=None):
+        return adjust(image, _amount(-max_delta, max_delta, seed, stateless))
+
+    return _named(called, name, adjust)
+
+
+def _by_factor(adjust, name, stateless=False):
+    """Return a function that adjusts by an amount from `lower` to `upper`."""
+
+    def called(image, lower, upper, seed=None):
+        return adjust(image, _amount(lower, upper, seed, stateless))
+
+    return _named(called, name, adjust)
+
+
+random_brightness = _by_delta(adjust_brightness, "random_brightness")
+random_hue = _by_delta(adjust_hue, "random_hue")
+random_contrast = _by_factor(adjust_contrast, "random_contrast")
+random_saturation = _by_factor(adjust_saturation, "random_saturation")
+stateless_random_brightness = _by_delta(adjust_brightness, "stateless_random_brightness", stateless=True)
+stateless_random_hue = _by_delta(adjust_hue, "stateless_random_hue", stateless=True)
+stateless_random_contrast = _by_factor(adjust_contrast, "stateless_random_contrast", stateless=True)
+stateless_random_saturation = _by_factor(adjust_saturation, "stateless_random_saturation", stateless=True)
 
 
 def stateless_below(seed, number, axis):

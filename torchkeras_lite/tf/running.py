@@ -26,7 +26,7 @@ def print(*inputs, output_stream=None, summarize=3, sep=" ", end="\n", name=None
 
     Args:
         *inputs: Values, alone or nested.
-        output_stream: `sys.stderr` (`None`), `sys.stdout`, or `"file://..."` with the path of a file to add to.
+        output_stream: `sys.stderr` (`None`), `sys.stdout`, or `"file://..."` with a path to add to.
         summarize: Accepted; NumPy's own settings shorten long arrays.
         sep, end: As in Python's `print`.
         name: Accepted as in TensorFlow.

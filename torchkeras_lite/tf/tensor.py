@@ -5,6 +5,7 @@ import functools
 import numpy as np
 import torch
 
+from torchkeras_lite.base import nested
 from torchkeras_lite.base.dtypes import NAMES
 from torchkeras_lite.engine.weights import to_numpy
 from torchkeras_lite.tf import dtypes
@@ -81,6 +82,20 @@ class Tensor(torch.Tensor, metaclass=_AnyTensor):
         array = np.asarray(self.numpy())
         return array if dtype is None else array.astype(dtype)
 
+    def __deepcopy__(self, memo):
+        memo[id(self)] = copied = self.detach().clone()
+        return copied
+
+    def __reduce_ex__(self, protocol):
+        return wrap, (plain(self.detach()),)
+
+    def __array_wrap__(self, array, context=None, return_scalar=False):
+        return array[()] if return_scalar else array  # NumPy's functions return arrays
+
+    def __array_function__(self, function, types, args, kwargs):
+        arrays = nested.map_structure(_as_array, (args, kwargs))
+        return function(*arrays[0], **arrays[1])
+
     def ref(self):
         """Return a hashable stand-in, whose `deref()` is the tensor."""
         return Reference(self)
@@ -150,6 +165,10 @@ class Reference:
 
     def __hash__(self):
         return id(self._target)
+
+
+def _as_array(value):
+    return np.asarray(value.numpy()) if type(value) is Tensor else value
 
 
 def _wrap_parts(parts):

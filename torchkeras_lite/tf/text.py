@@ -24,7 +24,7 @@ class StringTensor(np.ndarray):
         cells[:] = flat
         return cells.reshape(np.ndarray.shape.__get__(array)).view(cls)
 
-    @property
+    @property  # type: ignore[misc]
     def dtype(self):
         """`tf.string`."""
         return dtypes.string
@@ -70,7 +70,7 @@ class StringTensor(np.ndarray):
     def __ne__(self, other):
         return ~self._compared(other)
 
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
     def __add__(self, other):
         return StringTensor(np.asarray(self.view(np.ndarray) + StringTensor(other).view(np.ndarray)))

@@ -22,8 +22,7 @@ def missing(place, hints):
         known = getattr(sys.modules.get(module), "__all__", [])
         raise AttributeError(
             f"{place}.{name} is not in torchkeras_lite{suggestion(name, known)} "
-            f"Tensors here are torch tensors: use the torch function that does it, or one of "
-            f"torchkeras_lite.ops ({_near(name)})."
+            f"Tensors here are torch tensors: use a function of torch or torchkeras_lite.ops{_near(name)}."
         )
 
     return __getattr__
@@ -33,5 +32,5 @@ def _near(name):
     ops = sys.modules["torchkeras_lite.ops"]
     found = [kind for kind, owner in (("torch", sys.modules["torch"]), ("ops", ops)) if hasattr(owner, name)]
     if found:
-        return "there is " + " and ".join(f"{kind}.{name}" for kind in found)
-    return "https://pytorch.org/docs/stable/torch.html lists them"
+        return f", which has {' and '.join(f'{kind}.{name}' for kind in found)}"
+    return ""

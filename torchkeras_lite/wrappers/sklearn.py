@@ -155,8 +155,12 @@ class SKLearnRegressor(RegressorMixin, _Estimator):
     Args:
         model, warm_start, model_kwargs, fit_kwargs: See `SKLearnClassifier`.
 
-    Source: Keras 3 `keras.wrappers.SKLearnRegressor`.
+    Source: Keras 3 `keras.wrappers.SKLearnRegressor`. Differs from Keras: predictions are float64, as those
+    of scikit-learn's regressors.
     """
+
+    def _as_target(self, outputs):
+        return super()._as_target(outputs).astype("float64")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,6 +1,6 @@
-"""What real Keras's architectures look like, stored in `golden.json`.
+"""What real Keras's architectures look like, stored in `applications/golden.json`.
 
-To make the file anew, run `python tests/applications/golden.py` with KERAS_BACKEND=torch, then with
+To make the file anew, run `python tests/architecture_golden.py` with KERAS_BACKEND=torch, then with
 KERAS_BACKEND=jax, which adds NASNetMobile: Keras refuses it on torch.
 """
 
@@ -9,7 +9,7 @@ import hashlib
 import json
 from pathlib import Path
 
-FILE = Path(__file__).parent / "golden.json"
+FILE = Path(__file__).parent / "applications" / "golden.json"
 # MobileNets whose weights lie in other files than the default ones
 VARIANTS = [
     *(
@@ -82,7 +82,7 @@ def main():
     place = contextlib.nullcontext if on_jax else lambda: keras.device("meta")
     known = {name: made for name, made in vars(keras.applications).items() if name[0].isupper()}
     known = {name: made for name, made in known.items() if (name == "NASNetMobile") == on_jax}
-    golden = json.loads(FILE.read_text()) if on_jax else {"architectures": {}, "files": {}}
+    golden = json.loads(FILE.read_text(encoding="utf-8")) if on_jax else {"architectures": {}, "files": {}}
     for name, function in known.items():
         keras.utils.clear_session()
         with place():
