@@ -46,7 +46,8 @@ def _row(layer):
     row = [kind, layer.name, list(layer.output.shape), layer.count_params()]
     if kind == "Sequential":
         return [*row, [_row(inner) for inner in layer.layers]]
-    inputs = layer.input if isinstance(layer.input, (list, tuple)) else [layer.input]
+    inputs = [] if kind == "InputLayer" else layer.input
+    inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
     made_by = [tensor._keras_history[0] for tensor in inputs]
     config = {key: _plain(value) for key, value in layer.get_config().items()}
     return [*row, [one.name if hasattr(one, "get_weights") else "operation" for one in made_by], config]

@@ -30,7 +30,15 @@ OTHER_DEFAULTS = {
     "format": "`ExportArchive` and `export` write torch's format: TensorFlow's needs TensorFlow",
 }
 # Keras's `*args, **kwargs` hides what these take; here they name it.
-NAMES_ITS_ARGUMENTS = {"Layer", "Optimizer", "Sequential", "Variable", "KerasTensor", "smart_resize", "ExportArchive"}
+NAMES_ITS_ARGUMENTS = {
+    "Layer",
+    "Optimizer",
+    "Sequential",
+    "Variable",
+    "KerasTensor",
+    "smart_resize",
+    "ExportArchive",
+}
 # Arguments that have another place in the order: to be given by name.
 BY_NAME = {"keras.optimizers.Muon": "the options of all optimizers come after its own"}
 
@@ -55,7 +63,10 @@ def _walk(path, module, seen):
                 signature = str(inspect.signature(value))
             except (TypeError, ValueError):
                 continue
-            yield f"{path}.{name}", {"kind": "class" if inspect.isclass(value) else "function", "sig": signature}
+            yield (
+                f"{path}.{name}",
+                {"kind": "class" if inspect.isclass(value) else "function", "sig": signature},
+            )
 
 
 API = api()
@@ -158,10 +169,14 @@ def test_legacy_optimizers_are_the_modern_ones():
         assert isinstance(made, legacy)
 
 
-@pytest.mark.parametrize("name", ["Adam", "AdamW", "SGD", "RMSprop", "Adagrad", "Ftrl", "Lion", "Nadam", "Lamb"])
+@pytest.mark.parametrize(
+    "name", ["Adam", "AdamW", "SGD", "RMSprop", "Adagrad", "Ftrl", "Lion", "Nadam", "Lamb"]
+)
 def test_optimizers_take_all_arguments_by_position(name):
     signature = inspect.signature(getattr(torchkeras_lite.optimizers, name)).parameters.values()
-    values = [0.25 if p.name in ("weight_decay", "beta_1") else p.default for p in signature if p.name != "kwargs"]
+    values = [
+        0.25 if p.name in ("weight_decay", "beta_1") else p.default for p in signature if p.name != "kwargs"
+    ]
     mine = getattr(torchkeras_lite.optimizers, name)(*values).get_config()
     his = getattr(keras.optimizers, name)(*values).get_config()
     assert {key: value for key, value in mine.items() if key != "name"} == pytest.approx(
@@ -174,7 +189,10 @@ def test_name_scopes_are_kerass():
         caller = object()
         with k.name_scope("a", caller=caller), k.name_scope("a", caller=caller):
             first = k.Variable(0.0, name="v").path
-            with k.name_scope("b", override_parent="x/y"), k.name_scope("b", caller=caller, deduplicate=False):
+            with (
+                k.name_scope("b", override_parent="x/y"),
+                k.name_scope("b", caller=caller, deduplicate=False),
+            ):
                 second = k.Variable(0.0, name="v").path
         return first, second
 

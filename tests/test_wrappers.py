@@ -19,7 +19,7 @@ from torchkeras_lite.wrappers import SKLearnClassifier, SKLearnRegressor, SKLear
 QUIET = {"verbose": 0, "epochs": 2}
 
 
-def network(X, y, loss, units=4, activation="linear"):  # noqa: N803, scikit-learn's name
+def network(X, y, loss, units=4, activation="linear"):
     outputs = 1 if y.ndim == 1 else y.shape[1]
     model = torchkeras_lite.Sequential(
         [torchkeras_lite.Input((X.shape[1],)), layers.Dense(units, "relu"), layers.Dense(outputs, activation)]
@@ -33,7 +33,8 @@ def classifier(**kwargs):
     return SKLearnClassifier(network, model_kwargs=settings, **({"fit_kwargs": QUIET} | kwargs))
 
 
-# What training from random weights on a handful of rows cannot promise (Keras leaves out the same), and why else.
+# What training from random weights on a handful of rows cannot promise (Keras leaves out the same), and
+# why else.
 NOT_PROMISED = {
     **dict.fromkeys(
         (
@@ -117,7 +118,7 @@ def test_regressors_and_transformers():
     ("model", "kind", "message"),
     [
         (3, TypeError, "expected `model` to be a compiled model or a function"),
-        (lambda X, y: torchkeras_lite.Sequential([layers.Dense(1)]), RuntimeError, "needs to be compiled"),  # noqa: N803
+        (lambda X, y: torchkeras_lite.Sequential([layers.Dense(1)]), RuntimeError, "needs to be compiled"),
     ],
     ids=["number", "not compiled"],
 )

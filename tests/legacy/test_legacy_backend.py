@@ -9,7 +9,7 @@ import torch
 from keras._tf_keras import keras as tf_keras
 
 import torchkeras_lite
-from torchkeras_lite import backend as K  # noqa: N812, what scripts call it
+from torchkeras_lite import backend as K
 from torchkeras_lite import legacy
 from torchkeras_lite.legacy.backend import FUNCTIONS
 

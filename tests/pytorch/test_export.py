@@ -5,9 +5,10 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from pytorch.citizens import BATCHES, MAKERS
+from torch import nn
 
 import torchkeras_lite as keras
+from pytorch.citizens import BATCHES, MAKERS
 from torchkeras_lite import Input, Model, Sequential, layers
 from torchkeras_lite.export import ExportArchive, formats
 
@@ -56,6 +57,29 @@ def masked():
 @pytest.mark.parametrize("format", ["onnx", "torch"])
 def test_unknown_axes_may_have_any_size(make, format, tmp_path):
     make().export(tmp_path / f"model{formats.FORMATS[format]}", format=format, verify=True)
+
+
+class Stacked(nn.Module):
+    """torch's own recurrent modules, in two layers, two directions, steps first."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(4, 3, num_layers=2, bidirectional=True)
+        self.gru = nn.GRU(6, 3, bias=False, batch_first=True)
+        self.rnn = nn.RNN(3, 2, nonlinearity="relu")
+
+    def forward(self, x):
+        x, (h, c) = self.lstm(x.transpose(0, 1))
+        x, last = self.gru(x.transpose(0, 1))
+        return self.rnn(x.transpose(0, 1))[0], h, c, last
+
+
+def test_recurrent_modules_become_operators_of_onnx(tmp_path):
+    path = str(tmp_path / "model.onnx")
+    signature = [keras.InputSpec(shape=(None, None, 4))]
+    Model.from_module(Stacked().eval()).export(path, input_signature=signature, verify=True)
+    operators = [node.op_type for node in onnx.load(path).graph.node]
+    assert [operators.count(name) for name in ("LSTM", "GRU", "RNN", "Loop")] == [4, 1, 1, 0]
 
 
 def test_onnx_names_inputs_and_dynamic_axes(tmp_path):

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 import torch
-from pytorch.source_models import MAKERS
 from torch.utils._pytree import tree_leaves
 
 import torchkeras_lite as keras
+from pytorch.source_models import MAKERS
 from torchkeras_lite import Input, Layer, Model, Sequential, layers
 from torchkeras_lite.__main__ import main
 from torchkeras_lite.layers.lookup import StringLookup

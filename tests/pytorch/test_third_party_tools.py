@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from pytorch.citizens import BATCHES, FIRST, MAKERS
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
+
+from pytorch.citizens import BATCHES, FIRST, MAKERS
 
 close = torch.testing.assert_close
 pytestmark = pytest.mark.filterwarnings("ignore")  # of these packages, about one another

@@ -6,7 +6,6 @@ import pickle
 
 import pytest
 import torch
-from pytorch.citizens import BATCHES, FIRST, MAKERS
 from torch import nn
 from torch.export import Dim
 from torch.nn.utils import parametrizations, prune
@@ -14,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
+from pytorch.citizens import BATCHES, FIRST, MAKERS
 from torchkeras_lite import Input, Model, layers
 
 close = torch.testing.assert_close

@@ -147,7 +147,10 @@ class OwnDense(layers.Dense):
         (lambda: _built("int8").quantize("int8"), ValueError, "is already quantized"),
         (lambda: _built("int8").enable_lora(2), ValueError, "takes no LoRA"),
     ],
-    ids="unbuilt relu subclass mode nothing float8 gptq gptq-config contradiction twice lora".split(),
+    ids=[
+        *("unbuilt", "relu", "subclass", "mode", "nothing", "float8"),
+        *("gptq", "gptq-config", "contradiction", "twice", "lora"),
+    ],
 )
 def test_refusals(call, kind, message):
     with pytest.raises(kind, match=message):

@@ -1,4 +1,3 @@
-
 """Image files, decoded and augmented by tf.image in a tf.data pipeline, and a small CNN."""
 
 import os

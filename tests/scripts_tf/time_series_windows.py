@@ -1,4 +1,3 @@
-
 """Windows of a series by tf.data, and a forecast by a small recurrent network."""
 
 import numpy as np

@@ -1,4 +1,3 @@
-
 """Skip-grams with negative samples, and a subclassed model with einsum."""
 
 import numpy as np

@@ -89,8 +89,8 @@ def assemble(
     _check(include_top, weights, classes, activation, pooling)
     if input_tensor is not None and not isinstance(input_tensor, KerasTensor):
         raise ValueError(
-            "Argument `input_tensor` must be a KerasTensor. Received invalid type: "
-            f"input_tensor={input_tensor!r} (of type {type(input_tensor)}). Make one with keras.Input(...)."
+            "Argument `input_tensor` must be a KerasTensor. Received invalid type: input_tensor of type "
+            f"{type(input_tensor).__name__}. Make one with keras.Input(...)."
         )
     shape = _shape(input_shape, default_size, min_size, weights, include_top and fixed_size)
     if input_tensor is None:

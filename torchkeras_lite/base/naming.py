@@ -32,7 +32,7 @@ def reset_names():
     _used_names.clear()
 
 
-class name_scope:  # noqa: N801, Keras's name, and a class there too
+class name_scope:
     """Make the paths of what is built inside start with `name/`.
 
     Args:

@@ -17,7 +17,8 @@ class DistillationLoss:
     def compute_loss(self, teacher_outputs, student_outputs, **kwargs):
         """Return the loss, a scalar tensor, for nested outputs of the two models."""
         raise NotImplementedError(
-            f"{type(self).__name__}: Subclasses must implement compute_loss(teacher_outputs, student_outputs)."
+            f"{type(self).__name__}: Subclasses must implement compute_loss(teacher_outputs, "
+            "student_outputs)."
         )
 
     def validate_outputs(self, teacher_outputs, student_outputs):
@@ -49,7 +50,8 @@ class FeatureDistillation(DistillationLoss):
         self.loss = tree.map_structure(losses.get, loss)
         if all(one is None for one in tree.flatten(self.loss)):
             raise ValueError(
-                "The `loss` argument in `FeatureDistillation` must contain at least one non-`None` value, got "
+                "The `loss` argument in `FeatureDistillation` must contain at least one non-`None` "
+                "value, got "
                 f"loss={loss!r}."
             )
 
@@ -66,7 +68,8 @@ class FeatureDistillation(DistillationLoss):
         if without:
             raise ValueError(
                 "FeatureDistillation with specific layer names requires Functional or Sequential models. The "
-                f"{' and '.join(without)} model(s) appear to be subclassed (no symbolic inputs/outputs). Leave "
+                f"{' and '.join(without)} model(s) appear to be subclassed (no symbolic "
+                "inputs/outputs). Leave "
                 "the layer names out, or use LogitsDistillation."
             )
         for kind, (model, name) in named.items():

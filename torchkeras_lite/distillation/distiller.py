@@ -12,7 +12,8 @@ _FINAL = "final_output"
 class Distiller(Model):
     """A model that trains `student` with its own loss and with distances from what `teacher` gives.
 
-    The loss is `student_loss_weight * loss(y, student(x)) + (1 - student_loss_weight) * distances`. Called, it
+    The loss is `student_loss_weight * loss(y, student(x)) + (1 - student_loss_weight) * distances`.
+    Called, it
     gives the student's outputs. The teacher is frozen and runs without gradients.
 
     Args:
@@ -48,7 +49,8 @@ class Distiller(Model):
             raise ValueError(f"student_loss_weight must be between 0.0 and 1.0, got {student_loss_weight}.")
         if distillation_losses is None:
             raise ValueError(
-                "'distillation_losses' cannot be `None`. Provide a distillation loss (e.g., LogitsDistillation or "
+                "'distillation_losses' cannot be `None`. Provide a distillation loss (e.g., "
+                "LogitsDistillation or "
                 "FeatureDistillation) or a list of distillation losses."
             )
         several = isinstance(distillation_losses, (list, tuple))
@@ -56,7 +58,8 @@ class Distiller(Model):
         weights = distillation_loss_weights if several else None
         if weights is not None and len(weights) != len(self.distillation_losses):
             raise ValueError(
-                f"Number of distillation_loss_weights ({len(weights)}) must match number of distillation_losses "
+                f"Number of distillation_loss_weights ({len(weights)}) must match number of "
+                "distillation_losses "
                 f"({len(self.distillation_losses)})."
             )
         self.distillation_loss_weights = [1.0] * len(self.distillation_losses) if weights is None else weights
@@ -220,7 +223,8 @@ def _check_models(teacher, student):
 def _check_pair(what, teacher, student):
     if len(teacher.shape) != len(student.shape):
         raise ValueError(
-            f"Teacher and student {what} shapes have different dimensions. Teacher: {teacher.shape}, Student: "
+            f"Teacher and student {what} shapes have different dimensions. Teacher: {teacher.shape}, "
+            "Student: "
             f"{student.shape}."
         )
     sizes = zip(teacher.shape, student.shape, strict=True)
@@ -231,5 +235,6 @@ def _check_pair(what, teacher, student):
         )
     if teacher.dtype != student.dtype:
         raise ValueError(
-            f"Teacher and student {what} dtypes must match. Teacher: {teacher.dtype}, Student: {student.dtype}."
+            f"Teacher and student {what} dtypes must match. Teacher: {teacher.dtype}, Student: "
+            f"{student.dtype}."
         )

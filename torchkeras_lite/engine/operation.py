@@ -86,40 +86,37 @@ def _callable(function, tensors, info):
     of parameters are spelled out, because packing arguments costs as much as a small torch call.
     """
     plain = torch.Tensor
-    if info.parameters == ["x"]:
 
-        def called(x):
-            if type(x) is plain or not any_symbolic(x):
-                return function(x)
-            return _record(called, (x,), {})
+    def of_one(x):
+        if type(x) is plain or not any_symbolic(x):
+            return function(x)
+        return _record(of_one, (x,), {})
 
-    elif info.parameters == ["x1", "x2"] and tensors in (2, "all"):
-
-        def called(x1, x2):
-            if type(x1) is plain and (type(x2) is plain or type(x2) in _SCALARS):
-                return function(x1, x2)
-            if any_symbolic(x1) or any_symbolic(x2):
-                return _record(called, (x1, x2), {})
+    def of_two(x1, x2):
+        if type(x1) is plain and (type(x2) is plain or type(x2) in _SCALARS):
             return function(x1, x2)
+        if any_symbolic(x1) or any_symbolic(x2):
+            return _record(of_two, (x1, x2), {})
+        return function(x1, x2)
 
-    elif info.parameters[0] == "x" and tensors == 1 and not info.takes_any:
+    def of_first(x, *settings, **named):
+        if type(x) is plain or not any_symbolic(x):
+            return function(x, *settings, **named)
+        return _record(of_first, (x, *settings), named)
 
-        def called(x, *settings, **named):
-            if type(x) is plain or not any_symbolic(x):
-                return function(x, *settings, **named)
-            return _record(called, (x, *settings), named)
+    def of_any(*args, **kwargs):
+        for argument in args:
+            if type(argument) not in _PLAIN and any_symbolic(argument):
+                return _record(of_any, args, kwargs)
+        if kwargs and any_symbolic(kwargs):
+            return _record(of_any, args, kwargs)
+        return function(*args, **kwargs)
 
-    else:
-
-        def called(*args, **kwargs):
-            for argument in args:
-                if type(argument) not in _PLAIN and any_symbolic(argument):
-                    return _record(called, args, kwargs)
-            if kwargs and any_symbolic(kwargs):
-                return _record(called, args, kwargs)
-            return function(*args, **kwargs)
-
-    return called
+    if info.parameters == ["x"]:
+        return of_one
+    if info.parameters == ["x1", "x2"] and tensors in (2, "all"):
+        return of_two
+    return of_first if info.parameters[0] == "x" and tensors == 1 and not info.takes_any else of_any
 
 
 def _record(called, args, kwargs):

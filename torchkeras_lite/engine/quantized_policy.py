@@ -106,7 +106,8 @@ class _WithNumbers(QuantizedDTypePolicy):
             found = [int(part) for part in parts[1:]]
         except ValueError:
             raise ValueError(
-                f"Invalid mode for {type(self).__name__}. {' and '.join(self.numbers)} must be integers. Expected "
+                f"Invalid mode for {type(self).__name__}. {' and '.join(self.numbers)} must be "
+                "integers. Expected "
                 f"format {expected}, but got '{mode}'."
             ) from None
         for name, number in zip(self.numbers, found, strict=True):
@@ -174,7 +175,8 @@ def policy_of_name(name):
     kind = mode.partition("/")[0]
     if kind not in MODES:
         raise ValueError(
-            f"Cannot convert '{name}' to a QuantizedDTypePolicy. The name before '_from_' must be one of {MODES}, "
+            f"Cannot convert '{name}' to a QuantizedDTypePolicy. The name before '_from_' must be one "
+            f"of {MODES}, "
             "with numbers for the last three: 'int8_from_float32', 'int4/128_from_float32'."
         )
     if kind == "gptq":

@@ -45,7 +45,8 @@ def lent_call(layer, function, trainable_variables, non_trainable_variables, arg
     """
     if not layer.built:
         raise ValueError(
-            f"To call stateless_call, {type(layer).__name__} must be built (i.e. its variables must have been "
+            f"To call stateless_call, {type(layer).__name__} must be built (i.e. its variables must "
+            "have been "
             "already created). You can build it by calling it on some data."
         )
     pairs = []
@@ -137,7 +138,8 @@ class StatelessScope:
             value = torch.as_tensor(value, device=tensor.device).to(tensor.dtype)
             if tuple(value.shape) != tuple(variable.shape):
                 raise ValueError(
-                    f"Invalid variable value in StatelessScope: variable '{variable.path}' expects a value of "
+                    f"Invalid variable value in StatelessScope: variable '{variable.path}' expects a "
+                    "value of "
                     f"shape {tuple(variable.shape)}, got {tuple(value.shape)}."
                 )
             self.state_mapping[id(variable)] = (variable, value)

@@ -206,8 +206,9 @@ def _export_onnx(model, path, structure, dynamic, kwargs):
         **({"dynamic_shapes": (_dynamic_shapes(structure),)} if dynamic else {}),
         **kwargs,
     }
-    with recurrent_functions_whole(), _quiet():
-        program = torch.onnx.export(_export(model, structure, dynamic, options), **settings)
+    with recurrent_functions_whole() as table, _quiet():
+        program = _export(model, structure, dynamic, options).run_decompositions(table)
+        program = torch.onnx.export(program, **settings)
     program.save(path)
 
 

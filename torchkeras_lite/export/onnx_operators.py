@@ -38,15 +38,18 @@ for _name in _FUNCTIONS:
 
 @contextlib.contextmanager
 def recurrent_functions_whole():
-    """Let torch's recurrent functions (one layer, one direction, batch first) be exported as one operator."""
+    """Let torch's recurrent functions be exported whole, not step by step.
+
+    Gives the table of decompositions that makes the operators of ours of them.
+    """
     key = torch._C.DispatchKey.CompositeImplicitAutograd
-    kept = {}
-    for name, function in _FUNCTIONS.items():
-        kept[function] = function.py_kernels.get(key)
-        function.py_kernels[key] = _whole(getattr(torch.ops.torchkeras_lite, name).default)
+    table = {op: _whole(getattr(torch.ops.torchkeras_lite, name).default) for name, op in _FUNCTIONS.items()}
+    kept = {function: function.py_kernels.get(key) for function in table}
+    for function, whole in table.items():
+        function.py_kernels[key] = whole
         function._dispatch_cache.clear()
     try:
-        yield
+        yield table
     finally:
         for function, kernel in kept.items():
             function.py_kernels.pop(key, None)
@@ -56,17 +59,29 @@ def recurrent_functions_whole():
 
 
 def _whole(operator):
+    """Return a form of a recurrent function of torch that calls `operator` for each layer and direction."""
+
     def call(x, states, weights, has_biases, num_layers, dropout, train, bidirectional, batch_first):
-        if num_layers != 1 or bidirectional or not batch_first:
-            raise ValueError(
-                "export: of torch's recurrent modules only those with one layer, one direction and "
-                "batch_first=True are written to ONNX. Stack single ones instead."
-            )
-        if not has_biases:
-            zeros = weights[0].new_zeros(weights[0].shape[0])
-            weights = (*weights, zeros, zeros)
         states = states if isinstance(states, (tuple, list)) else (states,)
-        return operator(x, *states, *weights)
+        directions, each = 1 + bidirectional, 4 if has_biases else 2
+        if len(weights) != num_layers * directions * each:
+            raise ValueError("export: recurrent modules with proj_size are not written to ONNX.")
+        x = x if batch_first else x.transpose(0, 1)
+        finals = []
+        for layer in range(num_layers):
+            outputs = []
+            for place in range(layer * directions, (layer + 1) * directions):
+                own = list(weights[place * each : (place + 1) * each])
+                if not has_biases:
+                    own += [own[0].new_zeros(own[0].shape[0])] * 2
+                back = place % directions == 1
+                start = (state[place : place + 1] for state in states)
+                output, *final = operator(x.flip(1) if back else x, *start, *own)
+                outputs.append(output.flip(1) if back else output)
+                finals.append(final)
+            x = torch.cat(outputs, -1) if bidirectional else outputs[0]
+        finals = (torch.cat(parts) for parts in zip(*finals, strict=True))
+        return (x if batch_first else x.transpose(0, 1), *finals)
 
     return call
 

@@ -28,7 +28,7 @@ class Traced(torch.Tensor):
         order: The axes of `base`, in their new order.
     """
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @staticmethod
     def __new__(cls, probes, text=None, base=None, order=None):

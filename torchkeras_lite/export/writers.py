@@ -46,7 +46,7 @@ DROPOUTS = {
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 CONTAINERS = (nn.Sequential, nn.ModuleList)
 MODAL = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd, *DROPOUTS)
-_writers = {}
+_writers: dict[type, object] = {}
 
 
 def writes(*classes):

@@ -73,7 +73,8 @@ class TFSMLayer(Layer):
         dtype=None,
     ):
         raise NotImplementedError(
-            f"TFSMLayer: the SavedModel {filepath!r} holds TensorFlow graphs, which torch cannot run. Where the "
+            f"TFSMLayer: the SavedModel {filepath!r} holds TensorFlow graphs, which torch cannot run. "
+            "Where the "
             "model was made, save it with `model.save('model.keras')` or `.h5` and read that with "
             "`saving.load_model`; or convert it to ONNX (`tf2onnx`) and run it with `onnxruntime`."
         )

@@ -37,7 +37,7 @@ class BaseImagePreprocessingLayer(Layer):
     """
 
     watches_mode = False
-    config_omits_none = ("bounding_box_format",)
+    config_omits_none: tuple[str, ...] = ("bounding_box_format",)
     config_adds = ("data_format",)
 
     def __init__(self, bounding_box_format=None, data_format=None, **kwargs):

@@ -72,7 +72,8 @@ class QuantizableLayer(LowRankLayer):
             )
         if self.lora_enabled:
             raise ValueError(
-                f"{describe(self)}: LoRA is in use. Save the weights, which adds its product to the kernel, load "
+                f"{describe(self)}: LoRA is in use. Save the weights, which adds its product to the "
+                "kernel, load "
                 "them into a layer without LoRA, and quantize that."
             )
         self._quantize(config)
@@ -123,6 +124,7 @@ class QuantizableLayer(LowRankLayer):
         """
         if self.quantized_at is not None:
             raise ValueError(
-                f"{describe(self)}: a quantized layer takes no LoRA. Use peft with a model quantized by torchao."
+                f"{describe(self)}: a quantized layer takes no LoRA. Use peft with a model quantized by "
+                "torchao."
             )
         super().enable_lora(rank, lora_alpha, a_initializer, b_initializer)

@@ -48,7 +48,8 @@ def deserialize_keras_object(
     if isinstance(identifier, dict):
         if "class_name" not in identifier or "config" not in identifier:
             raise ValueError(
-                f"Improper config format for {identifier}. Expected a dict with keys `class_name` and `config`."
+                f"Improper config format for {identifier}. Expected a dict with keys `class_name` and "
+                "`config`."
             )
         cls = _find(identifier["class_name"], module_objects, custom_objects, printable_module_name)
         with registry.CustomObjectScope(custom_objects):
@@ -74,7 +75,8 @@ def _find(name, module_objects, custom_objects, kind):
     if found is None:
         known = [key for table in tables for key in table]
         raise ValueError(
-            f"Unknown {kind}: '{name}'{suggestion(name, known)} Pass it in `custom_objects`, or register it with "
+            f"Unknown {kind}: '{name}'{suggestion(name, known)} Pass it in `custom_objects`, or "
+            "register it with "
             "`saving.register_keras_serializable`."
         )
     return found

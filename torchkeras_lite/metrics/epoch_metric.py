@@ -85,14 +85,6 @@ class EpochMetric(Metric):
         """Return the value over all batches so far, computed when it is read."""
         return EpochValue(self, len(self._batches))
 
-    def kept_batches(self):
-        """Return what is kept: a list of targets, predictions, weights and mask for every batch."""
-        return [list(batch) for batch in self._batches]
-
-    def keep_batches(self, batches):
-        """Keep what `kept_batches` returned."""
-        self._batches = [tuple(batch) for batch in batches]
-
     def reset_state(self):
         """Forget all batches."""
         self._batches = []
@@ -103,12 +95,12 @@ class EpochMetric(Metric):
         return []
 
     def kept_batches(self):
-        """Return the state, for a training that is to go on later."""
-        return list(self._batches)
+        """Return what is kept: a list of targets, predictions, weights and mask for every batch."""
+        return [list(batch) for batch in self._batches]
 
-    def keep_batches(self, state):
-        """Take what `kept_batches` returned."""
-        self._batches = [tuple(batch) for batch in state]
+    def keep_batches(self, batches):
+        """Keep what `kept_batches` returned."""
+        self._batches = [tuple(batch) for batch in batches]
         self._weighted = any(batch[2] is not None for batch in self._batches)
 
     def compute(self, num_batches):

@@ -15,8 +15,8 @@ from torchkeras_lite.export.formats import export_model
 from torchkeras_lite.export.source import to_source, to_torch
 from torchkeras_lite.models import graph_model, state_tree
 from torchkeras_lite.models.graph_config import graph_config, tensors_from_config
-from torchkeras_lite.models.wrapped_module import ModuleCalls
 from torchkeras_lite.models.quantizing import quantize_model
+from torchkeras_lite.models.wrapped_module import ModuleCalls
 from torchkeras_lite.saving.model_files import save_model
 from torchkeras_lite.saving.model_json import model_to_json
 from torchkeras_lite.saving.once import written_once
@@ -291,7 +291,8 @@ class Model(Trainer, Layer):
         Tensors are matched by `mapping` first, then by names (those of `state_dict()`, with or without the
         torch module inside a layer, or with Keras's name: `dense.linear.weight`, `dense.weight` and
         `dense.kernel` are one), then, for what no name decides, module by module in their order, where the
-        shapes agree. Matrices that are the other way round are transposed; the two biases of recurrent modules
+        shapes agree. Matrices that are the other way round are transposed; the two biases of recurrent
+        modules
         are put together. What matched, and what was left on either side, is printed and returned.
 
         Args:
@@ -323,7 +324,8 @@ class Model(Trainer, Layer):
         Args:
             mode: `"int8"` or `"int4"`.
             config: A `keras.quantizers.QuantizationConfig` with more settings.
-            filters: Which layers: a regular expression, or a list of them, that is searched in their names; or
+            filters: Which layers: a regular expression, or a list of them, that is searched in their
+                names; or
                 a function of a layer.
             **kwargs: `type_check=False` also quantizes subclasses of layers.
 
@@ -358,7 +360,8 @@ class Model(Trainer, Layer):
         return state_tree.state_tree(self, value_format)
 
     def set_state_tree(self, state_tree_values):
-        """Give weights, optimizer and metrics the values in what `get_state_tree` returned, or in a part of it.
+        """Give weights, optimizer and metrics the values in what `get_state_tree` returned, or in a part
+        of it.
 
         Raises:
             ValueError: a part or path there is not; nothing is changed then.
@@ -455,7 +458,7 @@ class Functional(Model):
     keeps_arguments = False
 
 
-class ModuleModel(ModuleCalls, Model):
+class ModuleModel(ModuleCalls, Model):  # type: ignore[misc]
     """A model that is a torch module (what `Model.from_module` returns)."""
 
 

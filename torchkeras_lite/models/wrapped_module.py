@@ -59,6 +59,8 @@ class ModuleCalls(Layer):
 
     def call(self, inputs, training=None):
         """Call the module: with a dict by names, with a list or tuple by position, else with one tensor."""
+        if self._build_arguments is None and not torch.compiler.is_compiling():
+            self._note_shapes((inputs,), {})
         outputs = self._call_module(inputs)
         if self._select is None:
             return plain_outputs(outputs)
@@ -81,7 +83,8 @@ class ModuleCalls(Layer):
         super().__setattr__(name, value)
 
     def _apply(self, function, recurse=True):
-        self.torch_module._apply(function, recurse)
+        super()._apply(function, recurse)
+        self.torch_module._apply(lambda tensor: tensor)  # recurrent modules look at their weights again
         return self
 
     def state_dict(self, *args, **kwargs):

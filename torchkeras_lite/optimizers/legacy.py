@@ -15,7 +15,8 @@ class _Modern(type):
     def __call__(cls, *args, **kwargs):
         """Make the optimizer."""
         warnings.warn(
-            f"`keras.optimizers.legacy.{cls.__name__}` is `keras.optimizers.{cls.__name__}` here, with the same "
+            f"`keras.optimizers.legacy.{cls.__name__}` is `keras.optimizers.{cls.__name__}` here, with "
+            "the same "
             "arguments. Write the latter.",
             DeprecationWarning,
             stacklevel=2,

@@ -83,7 +83,9 @@ class Int4QuantizationConfig(QuantizationConfig):
             activation_quantizer = None
         super().__init__(weight_quantizer, activation_quantizer)
         if block_size is not None and block_size != -1 and block_size <= 0:
-            raise ValueError(f"block_size must be None, -1, or a positive integer, got block_size={block_size}.")
+            raise ValueError(
+                f"block_size must be None, -1, or a positive integer, got block_size={block_size}."
+            )
         blocks = block_size is not None and block_size > 0
         if blocks and (weight_quantizer is not None or activation_quantizer is not None):
             raise ValueError(

@@ -26,7 +26,9 @@ def pack_int4(arr, axis=0, dtype="int8"):
     _check(dtype)
     values = as_tensor(arr)
     if values.dtype is not torch_dtype(dtype):
-        raise TypeError(f"Expected {dtype} tensor for packing, got {str(values.dtype).removeprefix('torch.')}.")
+        raise TypeError(
+            f"Expected {dtype} tensor for packing, got {str(values.dtype).removeprefix('torch.')}."
+        )
     values = values.movedim(axis, 0)
     length = values.shape[0]
     if length % 2:

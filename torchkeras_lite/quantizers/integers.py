@@ -53,7 +53,8 @@ class AbsMaxQuantizer(Quantizer):
         super().__init__(output_dtype)
         if output_dtype == "int8" and (value_range[0] < -128 or value_range[1] > 127):
             raise ValueError(
-                "Quantizer with output_dtype='int8' requires value_range to be within the interval [-128, 127], "
+                "Quantizer with output_dtype='int8' requires value_range to be within the interval "
+                "[-128, 127], "
                 f"got value_range={value_range}."
             )
         self.axis = (axis,) if isinstance(axis, int) else None if axis is None else tuple(axis)
@@ -136,14 +137,13 @@ def abs_max_quantize_grouped_with_zero_point(
     return integers, scale.squeeze(1), zero_point.squeeze(1).to(torch.int8)
 
 
-def fake_quant_with_min_max_vars(
-    inputs, min_vals, max_vals, num_bits=8, narrow_range=False, axis=None
-):
+def fake_quant_with_min_max_vars(inputs, min_vals, max_vals, num_bits=8, narrow_range=False, axis=None):
     """Return `inputs` rounded to the values that `num_bits` can tell apart between two ends.
 
     Args:
         inputs: Float tensor.
-        min_vals, max_vals: The ends: numbers, or one value an index of `axis`. They are moved a little, so that
+        min_vals, max_vals: The ends: numbers, or one value an index of `axis`. They are moved a little, so
+            that
             0 is among the values.
         num_bits: Number of bits.
         narrow_range: Whether the smallest integer is left out.

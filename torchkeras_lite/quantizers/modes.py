@@ -41,7 +41,8 @@ def resolve_config(mode, config):
     mode = config.mode if config is not None else mode
     if mode in _ELSEWHERE:
         raise NotImplementedError(
-            f"quantize: mode '{mode}' is not done here: {_ELSEWHERE[mode]} (pip install torchao). Modes here: "
+            f"quantize: mode '{mode}' is not done here: {_ELSEWHERE[mode]} (pip install torchao). Modes "
+            "here: "
             "'int8', 'int4'."
         )
     return config if config is not None else _DEFAULTS[mode]()

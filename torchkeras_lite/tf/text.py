@@ -24,12 +24,12 @@ class StringTensor(np.ndarray):
         cells[:] = flat
         return cells.reshape(np.ndarray.shape.__get__(array)).view(cls)
 
-    @property  # type: ignore[misc]
+    @property
     def dtype(self):
         """`tf.string`."""
         return dtypes.string
 
-    @property
+    @property  # type: ignore[misc]
     def shape(self):
         """Shape with TensorFlow's methods."""
         return TensorShape(np.ndarray.shape.__get__(self))

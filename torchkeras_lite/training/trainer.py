@@ -409,7 +409,8 @@ class Trainer:
         """Return the loss as it is with other values in weights and metrics, which keep their own.
 
         Args:
-            trainable_variables, non_trainable_variables, metrics_variables: Values for the attributes of these
+            trainable_variables, non_trainable_variables, metrics_variables: Values for the attributes of
+                these
                 names.
             x, y, y_pred, sample_weight, training: See `compute_loss`.
 

@@ -83,9 +83,7 @@ def plot_image_gallery(
     if legend_handles is not None:
         figure.legend(handles=legend_handles, loc="lower center")
     if path is not None:
-        figure.savefig(
-            path, pad_inches=0, bbox_inches="tight", transparent=transparent, dpi=dpi
-        )
+        figure.savefig(path, pad_inches=0, bbox_inches="tight", transparent=transparent, dpi=dpi)
         pyplot.close(figure)
     elif show or show is None:
         pyplot.show()

@@ -33,7 +33,7 @@ class _Estimator(BaseEstimator):
         self.model_kwargs = model_kwargs
         self.fit_kwargs = fit_kwargs
 
-    def fit(self, X, y, **kwargs):  # noqa: N803, scikit-learn's name
+    def fit(self, X, y, **kwargs):
         """Train the model.
 
         Args:
@@ -45,7 +45,7 @@ class _Estimator(BaseEstimator):
             RuntimeError: the model is not compiled.
             TypeError: `model` is neither a model nor a function.
         """
-        X, y = validate_data(self, X, y, **self._checks())  # noqa: N806
+        X, y = validate_data(self, X, y, **self._checks())
         target = self._learn_target(y)
         model = self._model_for(X, target)
         if not model.compiled or not model.loss or not model.optimizer:
@@ -57,23 +57,24 @@ class _Estimator(BaseEstimator):
         self.model_ = model
         return self
 
-    def predict(self, X):  # noqa: N803
+    def predict(self, X):
         """Return predictions in the form of the targets that `fit` was given."""
         return self._as_target(self._outputs(X))
 
-    def _outputs(self, X):  # noqa: N803
+    def _outputs(self, X):
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False)  # noqa: N806
+        X = validate_data(self, X, reset=False)
         return self.model_.predict(X, verbose=(self.fit_kwargs or {}).get("verbose", 0))
 
-    def _model_for(self, X, y):  # noqa: N803
+    def _model_for(self, X, y):
         if self.warm_start and hasattr(self, "model_"):
             return self.model_
         if isinstance(self.model, Model):
             return self.model if self.warm_start else clone_model(self.model)
         if not callable(self.model):
             raise TypeError(
-                f"{type(self).__name__}: expected `model` to be a compiled model or a function that returns one, "
+                f"{type(self).__name__}: expected `model` to be a compiled model or a function that "
+                "returns one, "
                 f"got {self.model!r}."
             )
         return self.model(X=X, y=y, **(self.model_kwargs or {}))
@@ -100,7 +101,8 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
     """A classifier: its model is trained on one-hot targets, whatever the labels are.
 
     Args:
-        model, warm_start, model_kwargs, fit_kwargs: A compiled model (each `fit` trains a clone) or a function
+        model, warm_start, model_kwargs, fit_kwargs: A compiled model (each `fit` trains a clone) or a
+            function
             of `X`, `y` that returns one; whether `fit` goes on with the last model; further arguments of that
             function; and of every `model.fit`.
 
@@ -108,11 +110,11 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
     are probabilities, and predictions show no progress bar.
     """
 
-    def decision_function(self, X):  # noqa: N803
+    def decision_function(self, X):
         """Return the outputs of the model, one column a class."""
         return self._outputs(X)
 
-    def predict_proba(self, X):  # noqa: N803
+    def predict_proba(self, X):
         """Return the probabilities of the classes.
 
         Raises:
@@ -178,7 +180,7 @@ class SKLearnTransformer(TransformerMixin, _Estimator):
     Source: Keras 3 `keras.wrappers.SKLearnTransformer`.
     """
 
-    def transform(self, X):  # noqa: N803
+    def transform(self, X):
         """Return the outputs of the model, `(samples, outputs)`."""
         return self._outputs(X)
 
