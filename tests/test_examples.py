@@ -17,6 +17,8 @@ RESULTS = {
     "custom_train_step.py": ("test accuracy", 0.85, 1.0),
     "digits_cnn.py": ("test accuracy", 0.93, 1.0),
     "distributed_data_parallel.py": ("test accuracy", 0.9, 1.0),
+    "feature_extraction.py": ("test accuracy", 0.95, 1.0),
+    "fine_tuning.py": ("test accuracy", 0.9, 1.0),
     "gan.py": ("mean distance from the ring", 0.0, 0.15),
     "inside_a_torch_module.py": ("test accuracy", 0.9, 1.0),
     "pandas_table.py": ("median relative error", 0.0, 0.1),

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import torchkeras_lite
 from torchkeras_lite import layers
@@ -54,14 +54,21 @@ NOT_PROMISED = {
 }
 
 
+ESTIMATORS = [
+    classifier(),
+    SKLearnRegressor(network, model_kwargs={"loss": "mse"}, fit_kwargs=QUIET),
+    SKLearnTransformer(network, model_kwargs={"loss": "mse"}, fit_kwargs=QUIET),
+]
+CHECKS = [pair for estimator in ESTIMATORS for pair in estimator_checks_generator(estimator)]
+# Names of their own: scikit-learn's hold the addresses of functions.
+CHECK_NAMES = [
+    f"{type(estimator).__name__}-{check.func.__name__}-{number}"
+    for number, (estimator, check) in enumerate(CHECKS)
+]
+
+
 @pytest.mark.filterwarnings("ignore:You are using a softmax", "ignore:categorical_crossentropy")
-@parametrize_with_checks(
-    [
-        classifier(),
-        SKLearnRegressor(network, model_kwargs={"loss": "mse"}, fit_kwargs=QUIET),
-        SKLearnTransformer(network, model_kwargs={"loss": "mse"}, fit_kwargs=QUIET),
-    ]
-)
+@pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=CHECK_NAMES)
 def test_scikit_learns_checks(estimator, check):
     name = check.func.__name__
     if name in NOT_PROMISED:

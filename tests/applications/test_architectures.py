@@ -32,13 +32,13 @@ SMALL = {
 }
 
 
-def without_values(name, **arguments):
+def without_values(name, /, **arguments):
     """Make an architecture on the meta device, in no time."""
     with torch.device("meta"):
         return getattr(applications, name)(weights=None, **arguments)
 
 
-def theirs_without_values(name, **arguments):
+def theirs_without_values(name, /, **arguments):
     """Make Keras's architecture on the meta device, from fresh automatic names."""
     keras.utils.clear_session()
     with keras.device("meta"):
@@ -82,7 +82,7 @@ SHAPED = [
     ("MobileNet", {"alpha": 0.3, "depth_multiplier": 2, "dropout": 0.3, "input_shape": (64, 96, 3)}),
     ("MobileNet", {"alpha": 0.25, "include_top": False, "pooling": "avg", "name": "mine"}),
     ("MobileNetV2", {"alpha": 1.3, "input_shape": (65, 65, 3), "classifier_activation": None}),
-    ("MobileNetV2", {"alpha": 0.35, "include_top": False, "pooling": "max", "input_shape": (96, None, 3)}),
+    ("MobileNetV2", {"alpha": 0.35, "include_top": False, "pooling": "max", "input_shape": (96, 65, 3)}),
     ("MobileNetV3Small", {"alpha": 1.5, "minimalistic": True, "dropout_rate": 0, "classes": 3}),
     ("MobileNetV3Small", {"include_preprocessing": False, "include_top": False, "pooling": "avg"}),
     ("VGG16", {"input_shape": (48, 32, 1), "classes": 2, "classifier_activation": "sigmoid"}),

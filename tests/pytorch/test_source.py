@@ -219,7 +219,7 @@ def test_a_loop_over_an_unknown_size_is_refused():
 
 def test_strings_are_refused():
     inputs = Input((1,), dtype="string")
-    with pytest.raises(ValueError, match=r"StringLookup|string"):
+    with pytest.raises(ValueError, match="is a string, which torch has no tensors of"):
         Model(inputs, StringLookup(vocabulary=["a", "b"])(inputs)).to_torch()
 
 

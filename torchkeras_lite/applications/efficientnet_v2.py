@@ -251,11 +251,9 @@ def _efficientnet_v2(variant, include_top, include_preprocessing, **arguments):
 
 
 def _preprocess(x, variant):
-    if not variant.startswith("b"):
+    if not variant.startswith("b") or x.shape[channel_axis()] != len(MEAN):
         return layers.Rescaling(1.0 / 128.0, offset=-1)(x)
     x = layers.Rescaling(1.0 / 255.0)(x)
-    if x.shape[channel_axis()] != len(MEAN):
-        return x
     variance = [deviation**2 for deviation in DEVIATION]
     return layers.Normalization(mean=list(MEAN), variance=variance, axis=channel_axis())(x)
 

@@ -111,8 +111,8 @@ def _walk(outputs, inputs, given, owner, paths=None):
                 raise ValueError(
                     f"{owner}: graph disconnected. Output with path `{(paths or {}).get(id(output), '')}` "
                     f"is not connected to `inputs`: {_describe(output)} depends on the input "
-                    f"{_describe(tensor)}, which is not among the model's inputs {names}. Add it to `inputs`, "
-                    "or start from another tensor."
+                    f"{_describe(tensor)}, which is not among the model's inputs {names}. Add it to "
+                    "`inputs`, or start from another tensor."
                 )
             state[id(call)] = "open"
             first_visit.setdefault(id(call.owner), len(first_visit))

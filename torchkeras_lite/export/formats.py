@@ -112,13 +112,31 @@ def export_program(model, structure, dynamic=True, **kwargs):
         return _export(model, structure, dynamic, kwargs)
 
 
+class _Call(nn.Module):
+    """A model whose attributes hide modules of these names, under a name of its own."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.module = model.torch_module
+        self.__dict__["model"] = model
+
+    def forward(self, inputs):
+        return self.model(inputs)
+
+
+def _exported(model):
+    """Return the model, or a module around it where torch would not find its modules by their names."""
+    hidden = (key for key, module in model._modules.items() if getattr(model, key) is not module)
+    return _Call(model) if hasattr(model, "torch_module") and next(hidden, None) else model
+
+
 def _export(model, structure, dynamic, kwargs):
     inputs = example_inputs(structure, *SIZES[0], _device(model))
     if dynamic:
         kwargs.setdefault("dynamic_shapes", (_dynamic_shapes(structure),))
     try:
         with _inference(model), _quiet():
-            return torch.export.export(model, (inputs,), **kwargs)
+            return torch.export.export(_exported(model), (inputs,), **kwargs)
     except Exception as error:
         fixed = isinstance(error, torch._dynamo.exc.UserError) and "Constraints violated" in str(error)
         if not fixed:

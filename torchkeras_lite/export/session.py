@@ -60,6 +60,8 @@ class Session(FunctionRecorder):
         return self.emit("None", results, "unwritten")
 
     def _called(self, module, args, kwargs):
+        if module is getattr(self.frame.owner, "torch_module", None):  # its modules are the owner's
+            return module.forward(*args, **kwargs)
         policy = getattr(module, "dtype_policy", None)
         if policy is not None and module.computes_itself and policy.name.startswith("mixed_"):
             raise CannotWrite(

@@ -166,7 +166,7 @@ class Metric:
 
     @contextlib.contextmanager
     def lent_state(self, values):
-        """Let the metric have the state `values`, one tensor for each of `variables`, inside; its own after."""
+        """Give the metric the state `values`, one tensor for each of `variables`, inside; its own after."""
         variables = self.variables
         if len(values) != len(variables):
             raise ValueError(
