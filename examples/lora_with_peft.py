@@ -1,5 +1,4 @@
-"""A small transformer learns a task; its LoRA adapters, by the package peft, learn another with 4 % of the
-weights.
+"""A small transformer learns a task; LoRA adapters, by the package peft, learn another beside frozen weights.
 
 Run: python examples/lora_with_peft.py [--quick]    (needs: pip install "torchkeras_lite[lora]")
 """
@@ -25,13 +24,15 @@ DIGITS, STEPS = 10, 8
 
 def make_model():
     digits = keras.Input((STEPS,), dtype="int32", name="digits")
-    places = layers.Embedding(STEPS, 32, name="places")
-    x = layers.Embedding(DIGITS, 32, name="table")(digits) + places(keras.ops.arange(STEPS))
+    places = keras.ops.cumsum(keras.ops.ones_like(digits), axis=1) - 1
+    x = layers.Embedding(DIGITS, 32, name="table")(digits) + layers.Embedding(STEPS, 32)(places)
     for block in (1, 2):
         attended = layers.MultiHeadAttention(4, 8, name=f"attention_{block}")(x, x)
         x = layers.LayerNormalization(name=f"norm_{block}a")(x + attended)
         hidden = layers.Dense(64, activation="relu", name=f"up_{block}")(x)
-        x = layers.LayerNormalization(name=f"norm_{block}b")(x + layers.Dense(32, name=f"down_{block}")(hidden))
+        x = layers.LayerNormalization(name=f"norm_{block}b")(
+            x + layers.Dense(32, name=f"down_{block}")(hidden)
+        )
     return keras.Model(digits, layers.Dense(DIGITS, name="head")(x))
 
 
@@ -43,16 +44,14 @@ def accuracy(net, x, y):
 def main(quick=False):
     keras.utils.set_random_seed(0)
     x = np.random.default_rng(0).integers(0, DIGITS, (4000, STEPS)).astype("int32")
-    running_sums, next_digits = x.cumsum(1) % DIGITS, np.roll(x, -1, 1)
+    next_digits, backwards = np.roll(x, -1, 1), x[:, ::-1].copy()
 
     model = make_model()
     loss = losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(0.003), loss)
     model.fit(x[:3500], next_digits[:3500], batch_size=64, epochs=2 if quick else 4, verbose=2)
     print(f"first task: {accuracy(model.eval(), x[3500:], next_digits[3500:]):.3f}")
-    del running_sums
 
-    backwards = x[:, ::-1].copy()
     config = peft.LoraConfig(r=8, lora_alpha=32, target_modules=r".*(up|down)_\d\.linear|head\.linear")
     adapted = peft.get_peft_model(model, config)  # it wraps each `nn.Linear` that is named so
     adapted.print_trainable_parameters()

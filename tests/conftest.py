@@ -23,8 +23,9 @@ def repeatable():
     """Every test starts from the same torch and Python seeds and from fresh automatic names."""
     import random
 
-    from torchkeras_lite.base import naming
+    from torchkeras_lite.base import arrays, naming
 
     random.seed(1234)
     torch.manual_seed(1234)
     naming.reset_names()
+    arrays.return_as(None)  # what importing `torchkeras_lite.tf` anywhere sets

@@ -68,6 +68,9 @@ def test_lora_by_peft(model, batch):
     trained = [key for key, parameter in adapted.named_parameters() if parameter.requires_grad]
     assert len(trained) == 2
     assert all("head.linear.lora_" in key for key in trained)
+    assert [weight.tensor for weight in model.trainable_weights] == [  # `fit` trains them, too
+        parameter for parameter in adapted.parameters() if parameter.requires_grad
+    ]
     optimizer = torch.optim.SGD(adapted.parameters(), 0.5)
     for _ in range(3):
         optimizer.zero_grad()

@@ -74,7 +74,8 @@ def _visit(layer, found, seen):
     _take(own_weights(layer), found, seen)
     names = governed(layer)
     for name, child in layer._modules.items():
-        if child is not None and name not in names:
+        # One that specs stand for has nothing else, unless another module was put in its place (by peft).
+        if child is not None and (name not in names or child._modules):
             _visit_child(layer, child, name, found, seen)
 
 

@@ -93,15 +93,23 @@ class ClassText:
                 container = ".".join(parts[:count])
                 if container not in containers:
                     containers.add(container)
-                    lines.append(f"self.{container} = nn.Module()")
+                    lines.append(f"{_attribute(container)} = {self._container(container)}")
             thing = self.session.objects[mark]
             if isinstance(thing, nn.Module):
-                lines.append(f"self.{path} = {self._module_text(thing, path)}")
+                lines.append(f"{_attribute(path)} = {self._module_text(thing, path)}")
                 lines += self._frozen_lines(thing, path)
             else:
                 lines.append(self._tensor_line(thing, path))
                 self.state[path] = thing
         return lines
+
+    def _container(self, path):
+        """Return the text of a module that holds others under their names, numbers among them."""
+        inside = (
+            name.removeprefix(f"{path}.") for name in self.names.values() if name.startswith(f"{path}.")
+        )
+        plain = all(name.partition(".")[0].isidentifier() for name in inside)
+        return "nn.Module()" if plain else "nn.ModuleDict()"
 
     def _ties(self):
         """Return the lines that make one parameter of those that stand under several keys."""
@@ -109,7 +117,7 @@ class ClassText:
         for key, tensor in self.state.items():
             place = first.setdefault(id(tensor), key)
             if place != key and isinstance(tensor, nn.Parameter):
-                lines.append(f"self.{key} = self.{place}")
+                lines.append(f"{_attribute(key)} = {_attribute(place)}")
         return lines
 
     def _module_text(self, module, path):
@@ -134,17 +142,17 @@ class ClassText:
         if not trained or all(trained.values()):
             return []
         if not any(trained.values()):
-            return [f"self.{path}.requires_grad_(False)"]
-        return [f"self.{path}.{key}.requires_grad_(False)" for key, on in trained.items() if not on]
+            return [f"{_attribute(path)}.requires_grad_(False)"]
+        return [f"{_attribute(path)}.{key}.requires_grad_(False)" for key, on in trained.items() if not on]
 
     def _tensor_line(self, tensor, path):
         shape = literal(tuple(tensor.shape), None)
         dtype = "" if tensor.dtype is torch.float32 else f", dtype={tensor.dtype}"
         if isinstance(tensor, nn.Parameter):
             frozen = "" if tensor.requires_grad else ", requires_grad=False"
-            return f"self.{path} = nn.Parameter(torch.empty({shape}{dtype}){frozen})"
+            return f"{_attribute(path)} = nn.Parameter(torch.empty({shape}{dtype}){frozen})"
         container, _, name = path.rpartition(".")
-        holder = f"self.{container}" if container else "self"
+        holder = _attribute(container) if container else "self"
         return f'{holder}.register_buffer("{name}", torch.empty({shape}{dtype}))'
 
     def text(self, name, docstring):
@@ -173,7 +181,7 @@ class ClassText:
             f"{INDENT}def train(self, mode=True):",
             f'{INDENT * 2}"""Set the mode; what is named here stays in inference mode."""',
             f"{INDENT * 2}super().train(mode)",
-            *(f"{INDENT * 2}self.{self.names[mark]}.eval()" for mark in held),
+            *(f"{INDENT * 2}{_attribute(self.names[mark])}.eval()" for mark in held),
             f"{INDENT * 2}return self",
         ]
 
@@ -221,7 +229,7 @@ class ClassText:
     def _named(self, text, names):
         def replace(match):
             mark = match.group()
-            return f"self.{self.names[mark]}" if mark in self.names else names[mark]
+            return _attribute(self.names[mark]) if mark in self.names else names[mark]
 
         return MARK.sub(replace, text)
 
@@ -275,7 +283,15 @@ def _free(name, taken):
 
 
 def _dotted(path):
-    return ".".join(_identifier(part) if not part.isidentifier() else part for part in path.split("."))
+    """Return a path whose first part is an attribute; later parts may be keys, such as `0`."""
+    first, dot, rest = path.partition(".")
+    return f"{first if first.isidentifier() else _identifier(first)}{dot}{rest}"
+
+
+def _attribute(path):
+    """Return the expression for what is at a path of the module: `self.blocks["0"].weight`."""
+    parts = (f".{part}" if part.isidentifier() else f'["{part}"]' for part in path.split("."))
+    return "self" + "".join(parts)
 
 
 def _short_names(paths):

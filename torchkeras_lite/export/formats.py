@@ -151,15 +151,17 @@ def _export(model, structure, dynamic, kwargs):
 @contextlib.contextmanager
 def _quiet():
     """Keep what torch's exporters tell their developers from the user."""
-    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _loops_for_recurrent_layers(model, structure, dynamic):
@@ -192,6 +194,16 @@ def _dynamic_shapes(structure):
     return map_structure(axes, structure)
 
 
+def _names_of_axes(structure):
+    """Return the names that unknown axes have in an ONNX file: `batch`, `tokens_1`."""
+
+    def names(tensor):
+        unknown = [axis for axis, size in enumerate(tensor.spec.shape) if size is None]
+        return {axis: "batch" if axis == 0 else f"{tensor.name}_{axis}" for axis in unknown}
+
+    return map_structure(names, structure)
+
+
 def _device(model):
     tensor = next((t for t in (*model.parameters(), *model.buffers())), None)
     return torch.device("cpu") if tensor is None else tensor.device
@@ -221,7 +233,7 @@ def _export_onnx(model, path, structure, dynamic, kwargs):
         "custom_translation_table": {**translations(opset18), **kwargs.pop("custom_translation_table", {})},
         "dynamo": True,
         "verbose": False,
-        **({"dynamic_shapes": (_dynamic_shapes(structure),)} if dynamic else {}),
+        **({"dynamic_shapes": (_names_of_axes(structure),)} if dynamic else {}),
         **kwargs,
     }
     with recurrent_functions_whole() as table, _quiet():

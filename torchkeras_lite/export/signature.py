@@ -32,8 +32,8 @@ def symbolic_inputs(model, input_signature=None):
     for path, tensor in flatten_with_path(structure):
         if tensor.dtype == "string":
             raise ValueError(
-                f"{describe(model)}: its input '{tensor.name}' is a string, which torch has no tensors of. Take "
-                "the layers that read strings out of the model, and run them before it."
+                f"{describe(model)}: its input '{tensor.name}' is a string, which torch has no tensors of. "
+                "Take the layers that read strings out of the model, and run them before it."
             )
         given = tensor.name if recording is not None and input_signature is None else None
         named = path[-1] if path and isinstance(path[-1], str) else given
