@@ -90,10 +90,12 @@ def test_weights_of_add_weight_are_lent_too():
     layer = Scaled()
     layer.build((2, 3))
     scale = torch.tensor([3.0], requires_grad=True)
-    outputs, after = layer.stateless_call([scale], [torch.tensor(5.0)], torch.ones(2, 3))
+    count = torch.tensor(5.0)
+    outputs, after = layer.stateless_call([scale], [count], torch.ones(2, 3))
     outputs.sum().backward()
     assert (outputs.tolist(), scale.grad.item()) == ([[3.0] * 3] * 2, 6.0)
     assert (float(after[0]), float(layer.count.numpy()), layer.scale.numpy().tolist()) == (6.0, 0.0, [1.0])
+    assert float(count) == 5.0
     with pytest.raises(ValueError, match="expected 1 variables"):
         layer.stateless_call([], [torch.tensor(5.0)], torch.ones(2, 3))
     with pytest.raises(ValueError, match="must be built"):

@@ -148,3 +148,12 @@ def test_policies_refused(name):
     for k in (torchkeras_lite, keras):
         with pytest.raises(ValueError):  # noqa: PT011, many texts
             k.dtype_policies.get(name)
+
+
+def test_fake_quantization_of_symbols():
+    symbol = torchkeras_lite.Input((4,))
+    model = torchkeras_lite.Model(
+        symbol, quantizers.fake_quant_with_min_max_vars(symbol, -1.0, 1.0, num_bits=3)
+    )
+    expected = quantizers.fake_quant_with_min_max_vars(MATRIX, -1.0, 1.0, num_bits=3)
+    torch.testing.assert_close(model(torch.tensor(MATRIX)), expected)

@@ -114,8 +114,9 @@ class LogitsDistillation(DistillationLoss):
     Args:
         temperature: What logits are divided by, a number > 0; 3 to 5 are usual.
         loss: Name of a loss or a loss, or a nest of them in the form of the models' outputs; `None` in a nest
-            leaves an output out. The Kullback-Leibler divergence compares softmax probabilities and is
-            multiplied by the square of the temperature; others get the divided logits.
+            leaves an output out. `losses.KLDivergence()` compares softmax probabilities and is multiplied by
+            the square of the temperature; every other loss gets the divided logits, the default name
+            `"kl_divergence"` too, as in Keras: pass the object to compare probabilities.
 
     Raises:
         ValueError: no loss at all, a temperature that is no number > 0.

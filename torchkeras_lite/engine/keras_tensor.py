@@ -221,6 +221,8 @@ class KerasTensor:
     Args:
         shape: Tuple with `None` for unknown sizes, the batch first.
         dtype: Keras's dtype name.
+        sparse, ragged: Only `False`: there are no such tensors here.
+        record_history: Without effect: a tensor that no call made has no history.
         name: Name, an automatic one when not given.
 
     Source: Keras 3 `keras.KerasTensor`.

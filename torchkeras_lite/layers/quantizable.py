@@ -59,16 +59,16 @@ class QuantizableLayer(LowRankLayer):
             raise NotImplementedError(
                 f"Layer {type(self).__name__} does not have a `quantize` method implemented."
             )
+        if self.quantized_at is not None:
+            raise ValueError(
+                f"Layer '{self.name}' is already quantized with dtype_policy='{self.dtype_policy.name}'. "
+                f"Received: mode={mode}"
+            )
         config = resolve_config(mode, config or self.quantization_config)
         if not self.built:
             raise ValueError(
                 f"Cannot quantize a layer that isn't yet built. Layer '{self.name}' (of type "
                 f"'{type(self).__name__}') is not built yet."
-            )
-        if self.quantized_at is not None:
-            raise ValueError(
-                f"Layer '{self.name}' is already quantized with dtype_policy='{self.dtype_policy.name}'. "
-                f"Received: mode={config.mode}"
             )
         if self.lora_enabled:
             raise ValueError(

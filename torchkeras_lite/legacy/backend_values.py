@@ -1,4 +1,7 @@
-"""Variables, random values, dtypes and control flow of Keras 2's backend."""
+"""Variables, random values, dtypes and control flow of Keras 2's backend.
+
+`name` has no effect where a tensor is returned: tensors have no names here.
+"""
 
 import numpy as np
 import torch

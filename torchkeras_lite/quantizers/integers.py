@@ -5,6 +5,7 @@ import math
 import torch
 
 from torchkeras_lite.base.dtypes import torch_dtype
+from torchkeras_lite.engine.operation import operation
 from torchkeras_lite.ops.inputs import as_tensor
 
 
@@ -137,6 +138,7 @@ def abs_max_quantize_grouped_with_zero_point(
     return integers, scale.squeeze(1), zero_point.squeeze(1).to(torch.int8)
 
 
+@operation(tensors=3, name="FakeQuantWithMinMaxVars", family="quantizers")
 def fake_quant_with_min_max_vars(inputs, min_vals, max_vals, num_bits=8, narrow_range=False, axis=None):
     """Return `inputs` rounded to the values that `num_bits` can tell apart between two ends.
 
