@@ -83,7 +83,8 @@ def test_fit_evaluate_predict_summary():
     assert accuracy == pytest.approx((outputs.argmax(1).numpy() == Y).mean())
     lines = []
     model.summary(print_fn=lines.append)
-    assert "conv2d (Conv2d)" in "\n".join(lines)
+    assert all(f"{name} (" in "\n".join(lines) for name in ("conv1", "bn1", "layers", "fc"))
+    assert model.get_layer("fc") is net.fc
     assert model.count_params() == sum(tensor.numel() for tensor in net.state_dict().values())
 
 

@@ -208,6 +208,18 @@ def test_layers_that_cannot_be_written_are_all_named(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+class Halving(Layer):
+    def call(self, inputs):
+        return inputs if inputs.shape[1] % 2 == 0 else inputs[:, 1:]
+
+
+def test_a_branch_on_an_unknown_size_is_refused():
+    """Both sizes that are tried are even, which says nothing of others."""
+    inputs = Input((None, 3))
+    with pytest.raises(ValueError, match=r"Halving 'halving': it branches on a size that is unknown"):
+        Model(inputs, Halving(name="halving")(inputs)).to_torch()
+
+
 def test_a_loop_over_an_unknown_size_is_refused():
     inputs = Input((None, 3))
     with pytest.raises(ValueError, match=r"Counting 'counting': .*a size that is unknown"):

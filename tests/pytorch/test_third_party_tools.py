@@ -169,6 +169,7 @@ def test_einops_on_symbolic_tensors():
         (Rearrange("b h w c -> b (h w) c"), images, (4, 6, 5)),
         (lambda x: einops.rearrange(x, "b t d -> b d t"), steps, (None, 6)),
         (lambda x: einops.rearrange(x, "b t (h d) -> b h t d", h=2), steps, (None, 6)),
+        (lambda x: einops.rearrange(x.unflatten(2, (2, 3)), "b t h d -> b t (d h)"), steps, (None, 6)),
     ]
     for function, values, shape in cases:
         inputs = Input(shape)

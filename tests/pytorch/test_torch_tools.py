@@ -74,6 +74,7 @@ def test_symbolic_trace(model, batch):
     close(traced(batch), model(batch))
     traced.graph.lint()
     assert any(node.op == "call_module" and node.target == "head.linear" for node in traced.graph.nodes)
+    assert all(node.users or node.op in ("output", "placeholder") for node in traced.graph.nodes)
 
 
 @pytest.mark.parametrize("dynamic", [False, True], ids=["static", "dynamic batch"])

@@ -137,7 +137,7 @@ class LayerCalls(LayerState):
                 outputs = self._call_plainly(args, kwargs, training)
             if first:
                 self._finish_first_call()
-            if not self._mode_was_set and self._watches_mode:
+            if training is None and self._watches_mode and not self._mode_was_set:
                 self._watch_backward(outputs)
             return outputs
         finally:

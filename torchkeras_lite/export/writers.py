@@ -26,7 +26,7 @@ from torchkeras_lite.layers.regularization import (
 )
 from torchkeras_lite.layers.simple_rnn import SimpleRNN
 
-__all__ = ["constructor_of", "depends_on_mode", "is_made_here", "state_of", "writer_of", "writes"]
+__all__ = ["constructor_of", "depends_on_mode", "state_of", "writer_of", "writes"]
 
 # Subclasses of ours, and the torch class that computes the same.
 PLAIN = {
@@ -71,11 +71,6 @@ def writer_of(module):
 def depends_on_mode(module):
     """Whether a module, or one inside it, computes something else in training."""
     return any(isinstance(one, MODAL) for one in module.modules())
-
-
-def is_made_here(module):
-    """Whether a module stands for a layer that has no torch module of its own."""
-    return type(module) in DROPOUTS
 
 
 def state_of(module):

@@ -78,7 +78,8 @@ class SpectralNormalization(Wrapper):
     @torch.no_grad()
     def normalize_kernel(self):
         """Divide the kernel by the estimate of its largest singular value; one of zeros stays."""
-        value = self.kernel.value.detach()
+        spec, stored = self.kernel.spec, self.kernel.tensor
+        value = spec.to_keras(stored)
         matrix = value.reshape(-1, value.shape[-1])
         u = self.vector_u
         for _ in range(self.power_iterations):
@@ -87,7 +88,7 @@ class SpectralNormalization(Wrapper):
         sigma = v @ matrix @ u.t()
         zero = (matrix == 0).all()
         self.vector_u.copy_(torch.where(zero, self.vector_u, u))
-        self.kernel.assign(torch.where(zero, value, value / sigma))
+        stored.copy_(spec.from_keras(torch.where(zero, value, value / sigma)))
 
     def call(self, inputs, training=None):
         """Normalize the kernel, in training, and call the layer."""

@@ -241,10 +241,13 @@ class Model(Trainer, Layer):
                     f"Was asked to retrieve layer at index {index} but model only has {len(layers)} layers."
                 )
             return layers[index]
-        names = graph_model.unique_module_names(layers)
+        names = self._names_of(layers)
         if name in names:
             return layers[names.index(name)]
         raise ValueError(f"No such layer: {name}{suggestion(name, names)} Existing layers are: {names}.")
+
+    def _names_of(self, layers):
+        return graph_model.unique_module_names(layers)
 
     def summary(
         self,

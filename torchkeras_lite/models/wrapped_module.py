@@ -106,6 +106,10 @@ class ModuleCalls(Layer):
             "Save its weights, with `model.save_weights(path)`, and make the module in code."
         )
 
+    def _names_of(self, layers):
+        names = {id(module): name for name, module in self._modules.items()}
+        return [names[id(layer)] for layer in layers]
+
     def __repr__(self):
         return repr(self.torch_module)
 

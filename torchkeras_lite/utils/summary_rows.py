@@ -88,6 +88,8 @@ def rows_of(model, layer_range=None, expand_nested=False, depth=0, batch=None):
     last_call = {id(call.target): call for call in recording.calls} if recording is not None else {}
     modules = list(model.layers)
     names = dict(zip(map(id, modules), unique_names(modules), strict=True))
+    if getattr(model, "torch_module", None) is not None:  # plain modules have names there: their attributes
+        names |= {id(module): name for name, module in model._modules.items()}
     graph = graph_of(model)
     if graph is None and batch is None:
         batch = _built_batch(model)
