@@ -116,12 +116,39 @@ def test_binary_operators_are_kerass(operation, side):
     torch.testing.assert_close(result(Variable), result(keras.Variable))
 
 
-def test_logical_operators():
-    true, false = Variable([True]), Variable([False])
-    assert (true | false).tolist() == [True]
-    assert (true & torch.tensor([False])).tolist() == [False]
-    assert (torch.tensor([True]) ^ true).tolist() == [False]
-    assert (~true).tolist() == [False]
+MIXED = {
+    "and": lambda a, b: a & b,
+    "or": lambda a, b: a | b,
+    "xor": lambda a, b: a ^ b,
+    "minus": lambda a, b: a - b,
+    "matmul": lambda a, b: a @ b,
+    "less": lambda a, b: a < b,
+    "equal": lambda a, b: a == b,
+}
+VALUES = {
+    "numpy float": lambda: np.array([0.0, 2.0, 5.0], "float32"),
+    "numpy bool": lambda: np.array([True, False, True]),
+    "tensor": lambda: torch.tensor([1, 0, 3], dtype=torch.int8),
+    "half": lambda: torch.tensor([1.0, 0.0, 3.0], dtype=torch.float16),
+}
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float32", "bfloat16"])
+@pytest.mark.parametrize("other", VALUES)
+@pytest.mark.parametrize("operation", MIXED)
+def test_operators_on_values_of_another_dtype_are_kerass(operation, other, dtype):
+    def result(kind):
+        variable = kind([0, 2, 3], dtype=dtype, trainable=False)
+        return MIXED[operation](variable, VALUES[other]())
+
+    torch.testing.assert_close(result(Variable), result(keras.Variable))
+
+
+def test_unary_signs():
+    variable = Variable([1.0, -2.0])
+    assert (+variable).tolist() == [1.0, -2.0]
+    assert (~Variable([True, False])).tolist() == [False, True]
+    assert (torch.tensor([True]) ^ Variable([True])).tolist() == [False]
 
 
 def test_numbers():
@@ -130,6 +157,8 @@ def test_numbers():
     assert [10, 20, 30][Variable(1)] == 20
     with pytest.raises(TypeError, match="cannot be used as a boolean"):
         bool(Variable(1.0))
+    with pytest.raises(TypeError, match=r"of shape \(2,\) is no single number"):
+        float(Variable([1.0, 2.0]))
 
 
 def test_assigning():

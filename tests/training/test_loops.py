@@ -371,7 +371,6 @@ class TestWrongCalls:
                 {"metrics": ["acuracy"]},
                 "Could not interpret metric identifier: 'acuracy'; did you mean 'accuracy'",
             ),
-            ({"optimizer": None}, "`optimizer` must be a name or an Optimizer, got None"),
             ({"steps_per_execution": 0}, "`steps_per_execution` must be a positive integer, got 0"),
             ({"jit_compile": "yes"}, "`jit_compile` must be True, False or 'auto', got 'yes'"),
             ({"jit_compile": True, "run_eagerly": True}, "exclude each other"),
@@ -535,3 +534,17 @@ def test_jit_compile_trains_to_the_same_numbers(monkeypatch):
     ]
     assert compiled_with
     np.testing.assert_allclose(histories[0]["loss"], histories[1]["loss"], rtol=1e-5)
+
+
+def test_a_model_without_an_optimizer_evaluates_and_says_what_training_needs(tmp_path):
+    model = tkl.Sequential([tkl.Input((2,)), tkl.layers.Dense(1)])
+    model.compile(optimizer=None, loss="mse")
+    x, y = np.ones((4, 2), "float32"), np.ones((4, 1), "float32")
+    expected = float(np.mean((model.predict(x, verbose=0) - y) ** 2))
+    np.testing.assert_allclose(model.evaluate(x, y, verbose=0), expected, rtol=1e-5)
+    with pytest.raises(ValueError, match="compiled with optimizer=None"):
+        model.fit(x, y, verbose=0)
+    with pytest.raises(ValueError, match="`lr_scheduler` was given with optimizer=None"):
+        model.compile(optimizer=None, loss="mse", lr_scheduler=torch.optim.lr_scheduler.ConstantLR)
+    model.save(tmp_path / "model.keras")
+    assert tkl.saving.load_model(tmp_path / "model.keras").optimizer is None

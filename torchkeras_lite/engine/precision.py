@@ -167,8 +167,9 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     def get_config(self):
         """Return the constructor's arguments."""
         default = self._given_default
+        named = default is None or isinstance(default, str)
         return {
-            "default_policy": None if default is None else serialize_keras_object(self.default_policy),
+            "default_policy": default if named else serialize_keras_object(default),
             "policy_map": {path: serialize_keras_object(policy) for path, policy in self.items()},
         }
 
@@ -186,7 +187,8 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     __hash__ = object.__hash__
 
     def __repr__(self):
-        return f"<DTypePolicyMap default_policy={self.default_policy.name}, mapping={[*self.items()]}>"
+        names = [(path, policy.name) for path, policy in self.items()]
+        return f"<DTypePolicyMap default_policy={self.default_policy.name}, mapping={names}>"
 
 
 def _of_config(policy):

@@ -15,6 +15,7 @@ from torchkeras_lite import initializers
 from torchkeras_lite.base import config, dtypes, naming
 from torchkeras_lite.base.checks import one_of
 from torchkeras_lite.base.device import default_device
+from torchkeras_lite.base.promotion import result_type
 from torchkeras_lite.engine.building import draw
 from torchkeras_lite.engine.weights import (
     LayerBuffer,
@@ -22,6 +23,7 @@ from torchkeras_lite.engine.weights import (
     Weight,
     WeightInfo,
     WeightSpec,
+    delegate,
     set_trainable,
 )
 
@@ -156,10 +158,18 @@ class Variable(Weight, metaclass=_AnyWeight):
         )
 
     def __float__(self):
-        return float(self.value.detach())
+        return float(self._number())
 
     def __int__(self):
-        return int(self.value.detach())
+        return int(self._number())
+
+    def _number(self):
+        if self.tensor.ndim:
+            raise TypeError(
+                f"Variable '{self.path}' of shape {self.shape} is no single number. Only variables "
+                "of shape () can be converted to one; take an element first."
+            )
+        return self.value.detach()
 
     def __index__(self):
         return operator.index(self.value.detach())
@@ -176,20 +186,48 @@ class Variable(Weight, metaclass=_AnyWeight):
     __hash__ = object.__hash__  # by identity: `==` compares values
 
 
+def _operands(first, second):
+    """Return both as tensors of the dtype that Keras gives to their common result."""
+    tensors = [torch.as_tensor(getattr(value, "value", value)) for value in (first, second)]
+    common = dtypes.torch_dtype(result_type(*(tensor.dtype for tensor in tensors)))
+    return [tensor.to(common) for tensor in tensors]
+
+
+def _logical(function):
+    def method(self, other):
+        other = torch.as_tensor(getattr(other, "value", other), device=self.tensor.device)
+        return function(self.value, other)
+
+    return method
+
+
+def _of_one_dtype(function, name, reflected=False):
+    """Return the operator `name` of `Weight`, with operands that torch does not mix brought to one dtype."""
+    plain = getattr(Weight, name)
+
+    def method(self, other):
+        dtype = getattr(other, "dtype", None)
+        if dtype is None or dtypes.standardize_dtype(dtype) == self.dtype:
+            return plain(self, other)
+        first, second = _operands(self, other)
+        return function(second, first) if reflected else function(first, second)
+
+    return method
+
+
 def _define_operators():
-    def plain(value):
-        return value.value if isinstance(value, Weight) else value
-
-    def forward(function):
-        return lambda self, *others: function(self.value, *map(plain, others))
-
-    def reflected(function):
-        return lambda self, other: function(plain(other), self.value)
-
-    for name in ("eq", "ne", "invert", "and", "or", "xor"):
-        setattr(Variable, f"__{name}__", forward(getattr(operator, f"__{name}__")))
-    for name in ("and", "or", "xor"):
-        setattr(Variable, f"__r{name}__", reflected(getattr(operator, f"__{name}__")))
+    for name, function in (
+        ("and", torch.logical_and),
+        ("or", torch.logical_or),
+        ("xor", torch.logical_xor),
+    ):
+        setattr(Variable, f"__{name}__", _logical(function))
+        setattr(Variable, f"__r{name}__", _logical(function))
+    for name, function in (("matmul", operator.matmul), ("sub", operator.sub)):
+        setattr(Variable, f"__{name}__", _of_one_dtype(function, f"__{name}__"))
+        setattr(Variable, f"__r{name}__", _of_one_dtype(function, f"__r{name}__", reflected=True))
+    for name in ("eq", "ne", "invert", "pos"):
+        setattr(Variable, f"__{name}__", delegate(f"__{name}__"))
 
 
 _define_operators()

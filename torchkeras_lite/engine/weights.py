@@ -281,11 +281,18 @@ def _as_tensor(value, device):
     return value if isinstance(value, (torch.Tensor, int, float)) else torch.as_tensor(value, device=device)
 
 
-def _delegate(name):
+def _operand(value):
+    """Return what torch's operators take: the values of a weight, a tensor for an array."""
+    value = _plain(value)
+    return torch.as_tensor(value) if isinstance(value, np.ndarray) else value
+
+
+def delegate(name):
+    """Return a method of `Weight` that applies the operator `name` to its values."""
     function = getattr(operator, name)
 
     def method(self, *others):
-        return function(self.value, *map(_plain, others))
+        return function(self.value, *map(_operand, others))
 
     return method
 
@@ -294,16 +301,16 @@ def _reflect(name):
     function = getattr(operator, name)
 
     def method(self, other):
-        return function(_plain(other), self.value)
+        return function(_operand(other), self.value)
 
     return method
 
 
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
-    setattr(Weight, f"__{_name}__", _delegate(f"__{_name}__"))
+    setattr(Weight, f"__{_name}__", delegate(f"__{_name}__"))
     setattr(Weight, f"__r{_name}__", _reflect(f"__{_name}__"))
 for _name in ("neg", "abs", "getitem", "lt", "le", "gt", "ge"):
-    setattr(Weight, f"__{_name}__", _delegate(f"__{_name}__"))
+    setattr(Weight, f"__{_name}__", delegate(f"__{_name}__"))
 
 
 def _autograd_grad(outputs, inputs, *args, **kwargs):

@@ -114,29 +114,28 @@ def jit_options(value, run_eagerly):
 
 
 def make_optimizer(given, scale_loss):
-    """Return the optimizer, with scaling of the loss around it where asked for.
+    """Return the optimizer, with scaling of the loss around it where asked for; `None` for `None`.
 
     Raises:
-        ValueError: an unknown name, or none.
+        ValueError: an unknown name.
     """
     optimizer = optimizers.get(given)
-    if optimizer is None:
-        raise ValueError(
-            "compile: `optimizer` must be a name or an Optimizer, got None. Pass for example 'adam', or an "
-            "optimizer of torch."
-        )
-    if scale_loss and not isinstance(optimizer, LossScaleOptimizer):
+    if scale_loss and optimizer is not None and not isinstance(optimizer, LossScaleOptimizer):
         optimizer = LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
     return optimizer
 
 
 def make_scheduler(given, optimizer):
     """Return the `TorchScheduler` of `compile(lr_scheduler=...)`, or `None`; an earlier one lets go."""
+    if given is not None and optimizer is None:
+        raise ValueError(
+            "compile: `lr_scheduler` was given with optimizer=None. Pass the optimizer that it is for."
+        )
     if given is not None:
         return TorchScheduler(given, optimizer)
     while isinstance(optimizer, LossScaleOptimizer):
         optimizer = optimizer.inner_optimizer
-    if optimizer.rate_scheduler is not None:
+    if optimizer is not None and optimizer.rate_scheduler is not None:
         optimizer.rate_scheduler = optimizer._batches = None
     return None
 

@@ -152,7 +152,8 @@ def run_epochs(model, batches, validation, callbacks, epochs, most, verbose, poi
             announce(hint)
         if model.stop_training:
             break
-    model.optimizer.finalize_variable_values(model.trainable_weights)
+    if model.optimizer is not None:
+        model.optimizer.finalize_variable_values(model.trainable_weights)
     callbacks.on_train_end(logs)
 
 

@@ -49,10 +49,18 @@ def prepare_optimizer(model):
     """Make the optimizer's slots for the weights that are trained, or check that they are the ones it knows.
 
     Raises:
-        ValueError: weights became trainable after `compile`.
+        ValueError: weights became trainable after `compile`; there is no optimizer, and no `train_step` of
+            the user's that may do without one.
     """
     weights = model.trainable_weights
     optimizer = model.optimizer
+    if optimizer is None:
+        if type(model).train_step is not model.trainer_base.train_step:
+            return
+        raise ValueError(
+            f"'{model.name}' was compiled with optimizer=None, which lets it evaluate and predict. To train "
+            "it, call compile() with an optimizer, for example 'adam', or one of torch."
+        )
     if not optimizer.built:
         optimizer.build(weights)
     else:
