@@ -100,7 +100,7 @@ def any_symbolic(structure):
     elif not isinstance(structure, (list, tuple)):
         return isinstance(structure, KerasTensor)
     for part in structure:  # noqa: SIM110, `any` of a generator costs three times as much
-        if any_symbolic(part):
+        if type(part) not in _LEAVES and any_symbolic(part):
             return True
     return False
 

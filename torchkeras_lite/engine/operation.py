@@ -16,8 +16,7 @@ from torchkeras_lite.base import naming
 from torchkeras_lite.engine.keras_tensor import OPERATIONS, any_symbolic, record_function
 
 FAMILIES = ("core", "image", "linalg", "math", "nn")
-_SCALARS = frozenset((int, float, bool, str, type(None)))
-_PLAIN = _SCALARS | {torch.Tensor}
+_PLAIN = frozenset((int, float, bool, str, type(None), torch.Tensor))
 _by_keras_name: dict[tuple[str, str], object] = {}
 
 
@@ -42,6 +41,7 @@ class OperationInfo:
         if tensors == "all":
             tensors = len(parameters)
         called = self.parameters[:tensors] if isinstance(tensors, int) else tensors
+        self.called = tuple(p.name for p in parameters if p.name in called)
         self.settings = tuple(p.name for p in parameters if p.name not in called)
 
     @property
@@ -71,7 +71,7 @@ def operation(function=None, *, tensors=1, name=None, family=None):
         starts = file.partition("_")[0], room.rpartition(".")[2]
         family = next((start for start in starts if start in FAMILIES), "numpy")
     info = OperationInfo(function, tensors, name, family)
-    called = functools.wraps(function)(_callable(function, tensors, info))
+    called = functools.wraps(function)(_callable(function, info))
     called.operation = info
     # The door, not the file: what generated code and pickles refer to.
     called.__module__ = function.__module__.rpartition(".")[0] or function.__module__
@@ -79,47 +79,60 @@ def operation(function=None, *, tensors=1, name=None, family=None):
     return called
 
 
-def _callable(function, tensors, info):
-    """Return `function` behind the cheapest test for symbolic tensors that its parameters allow.
+def _callable(function, info):
+    """Return `function` behind a test for symbolic tensors.
 
-    The tests look at exact types first, because nearly every call is one on plain tensors; the usual names
-    of parameters are spelled out, because packing arguments costs as much as a small torch call.
+    Nearly every call is one on plain tensors, so exact types are looked at first, and the parameters are
+    spelled out in code that is made here, as `dataclasses` makes methods: packing arguments with
+    `*args, **kwargs` costs as much as a small torch call.
     """
-    plain = torch.Tensor
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
+        return _variadic(function)
+    names = ", ".join(info.parameters)
+    declared = ", ".join(p.name if p.default is p.empty else f"{p.name}=default_{p.name}" for p in parameters)
+    tests = [
+        f"type({name}) {'is Tensor_' if place == 0 else 'in PLAIN_'}"
+        for place, name in enumerate(info.called)
+    ]
+    asked = info.called[0] if len(info.called) == 1 else f"({names},)"
+    code = (
+        f"def called_({declared}):\n"
+        f"    if {' and '.join(tests) or 'False'} or not any_symbolic_({asked}):\n"
+        f"        return function_({names})\n"
+        f"    return record_(called_, ({names},))\n"
+    )
+    space = {f"default_{p.name}": p.default for p in parameters}
+    space |= {"function_": function, "record_": _record, "any_symbolic_": any_symbolic}
+    space |= {"Tensor_": torch.Tensor, "PLAIN_": _PLAIN}
+    exec(compile(code, f"<operation {function.__name__}>", "exec"), space)
+    return space["called_"]
 
-    def of_one(x):
-        if type(x) is plain or not any_symbolic(x):
-            return function(x)
-        return _record(of_one, (x,), {})
 
-    def of_two(x1, x2):
-        if type(x1) is plain and (type(x2) is plain or type(x2) in _SCALARS):
-            return function(x1, x2)
-        if any_symbolic(x1) or any_symbolic(x2):
-            return _record(of_two, (x1, x2), {})
-        return function(x1, x2)
-
-    def of_first(x, *settings, **named):
-        if type(x) is plain or not any_symbolic(x):
-            return function(x, *settings, **named)
-        return _record(of_first, (x, *settings), named)
-
-    def of_any(*args, **kwargs):
+def _variadic(function):
+    def called(*args, **kwargs):
         for argument in args:
             if type(argument) not in _PLAIN and any_symbolic(argument):
-                return _record(of_any, args, kwargs)
+                return _recorded(called, args, kwargs)
         if kwargs and any_symbolic(kwargs):
-            return _record(of_any, args, kwargs)
+            return _recorded(called, args, kwargs)
         return function(*args, **kwargs)
 
-    if info.parameters == ["x"]:
-        return of_one
-    if info.parameters == ["x1", "x2"] and tensors in (2, "all"):
-        return of_two
-    return of_first if info.parameters[0] == "x" and tensors == 1 and not info.takes_any else of_any
+    return called
 
 
-def _record(called, args, kwargs):
+def _record(called, values):
+    """Record a call with the values of all parameters; of optional ones those that are not the defaults."""
+    args, kwargs = [], {}
+    for parameter, value in zip(inspect.signature(called).parameters.values(), values, strict=True):
+        if parameter.default is parameter.empty:
+            args.append(value)
+        elif value is not parameter.default:
+            kwargs[parameter.name] = value
+    return _recorded(called, tuple(args), kwargs)
+
+
+def _recorded(called, args, kwargs):
     return record_function(called, args, kwargs, name=called.operation.node_name, counted=True)
 
 
