@@ -129,9 +129,9 @@ class OwnDense(layers.Dense):
         (lambda: _built().quantize("int9"), ValueError, "Invalid quantization mode. Expected one of"),
         (lambda: _built().quantize(), ValueError, "You must provide either `mode` or `config`"),
         (
-            lambda: _built().quantize("float8"),
-            NotImplementedError,
-            "torchao.float8.convert_to_float8_training",
+            lambda: layers.Dense(2, dtype="float8_from_float32").build((None, 3)),
+            ValueError,
+            "Build it with 'float32'",
         ),
         (lambda: _built().quantize("gptq"), ValueError, "you must pass a `GPTQConfig` object"),
         (
@@ -173,3 +173,23 @@ def test_a_quantized_policy_builds_a_quantized_layer():
     own.build((None, 3))
     own.quantize("int8", type_check=False)
     assert own.quantization_mode == "int8"
+
+
+def test_float8_trains_with_the_weights_there_are():
+    pytest.importorskip("torchao")
+    torchkeras_lite.utils.set_random_seed(0)
+    inputs = torchkeras_lite.Input((16,))
+    hidden = layers.Dense(32, activation="relu")(inputs)
+    model = torchkeras_lite.Model(inputs, layers.Dense(16)(layers.EinsumDense("ab,bc->ac", 32)(hidden)))
+    x = np.random.default_rng(0).standard_normal((64, 16)).astype("float32")
+    exact, weights = model.predict(x, verbose=0), model.get_weights()
+    with pytest.warns(UserWarning, match="mode 'float8' is for Dense"):
+        model.quantize("float8")
+    rough = model.predict(x, verbose=0)
+    np.testing.assert_allclose(rough, exact, atol=0.1 * np.abs(exact).max())
+    assert not np.array_equal(rough, exact)
+    for before, after in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    model.compile("adam", "mse")
+    losses = model.fit(x, x, epochs=8, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]

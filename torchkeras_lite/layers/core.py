@@ -27,6 +27,7 @@ from torchkeras_lite.layers.quantized_values import (
     ScaledRows,
 )
 from torchkeras_lite.layers.wrapper import TorchModuleWrapper, Wrapper
+from torchkeras_lite.quantizers.float8 import float8_linear
 
 __all__ = ["Dense", "Embedding", "Identity", "Lambda", "Masking", "TorchModuleWrapper", "Wrapper"]
 
@@ -108,6 +109,9 @@ class Dense(QuantizableLayer):
         """Apply the linear map and the activation."""
         outputs = self.linear(inputs)
         return outputs if self.activation is None else self.activation(outputs)
+
+    def _compute_in_float8(self):
+        self.linear = float8_linear(self.linear)
 
     def _quantized(self, values, config):
         kernel = ScaledColumns(values, config) if config.mode == "int8" else PackedMatrix(values, 0, config)

@@ -33,6 +33,11 @@ class QuantizableLayer(LowRankLayer):
 
     def _config_of_policy(self):
         mode, policy = self.quantization_mode, self.dtype_policy
+        if mode == "float8":
+            raise ValueError(
+                f"{describe(self)}: a layer is not built for dtype policy '{policy.name}'. Build it with "
+                f"'{policy.name.partition('_from_')[2]}' and call `quantize(\"float8\")`."
+            )
         if self.quantization_config is not None:
             return resolve_config(mode, self.quantization_config)
         if mode == "int4":
@@ -44,16 +49,22 @@ class QuantizableLayer(LowRankLayer):
         """Make the matrix integers, for good: the layer takes less memory and computes with their precision.
 
         Args:
-            mode: `"int8"` (weights and inputs) or `"int4"` (weights).
+            mode: `"int8"` (weights and inputs) or `"int4"` (weights); or, for `Dense`, `"float8"`: the layer
+                stays trainable, keeps its weights and its dtype policy, and multiplies in floats of eight
+                bits, through torchao.
             type_check: Whether subclasses, which may compute otherwise, are refused.
             config: A `QuantizationConfig` with more settings; `mode` may then be left out.
 
         Raises:
             ValueError: not built, quantized already, LoRA in use, an unknown or contradictory mode.
-            NotImplementedError: a subclass; the modes `"float8"`, `"gptq"` and `"awq"`.
+            NotImplementedError: a subclass; `"float8"` in another layer than `Dense`; the modes `"gptq"` and
+                `"awq"`, whose message names what does them.
+            ImportError: `"float8"` without torchao.
 
-        Source: Keras 3 `Dense.quantize`. Differs from Keras: the products are computed with floats, whose
-        numbers are those of the integers; `torchao` has kernels for the integers themselves.
+        Source: Keras 3 `Dense.quantize`. Differs from Keras: the products of integer modes are computed with
+        floats, whose numbers are those of the integers; `torchao` has kernels for the integers themselves.
+        In float8, torchao scales by the values at hand and not by those of the last 1024 steps, so files
+        hold no scales and read as those of a float layer.
         """
         if type_check and type(self).quantize_owner() is not type(self):
             raise NotImplementedError(
@@ -76,6 +87,9 @@ class QuantizableLayer(LowRankLayer):
                 "kernel, load "
                 "them into a layer without LoRA, and quantize that."
             )
+        if config.mode == "float8":
+            self._compute_in_float8()
+            return
         self._quantize(config)
         self.quantization_config = config
         source = self.dtype_policy.name
@@ -83,6 +97,11 @@ class QuantizableLayer(LowRankLayer):
             self.dtype_policy = Int4DTypePolicy(f"int4/{config.block_size or -1}", source)
         else:
             self.dtype_policy = QuantizedDTypePolicy(config.mode, source)
+
+    def _compute_in_float8(self):
+        raise NotImplementedError(
+            f"{describe(self)}: mode 'float8' is for Dense, whose `nn.Linear` torchao can take over."
+        )
 
     @classmethod
     def quantize_owner(cls):

@@ -325,7 +325,7 @@ class Model(Trainer, Layer):
         """Make the matrices of all layers that can do it integers of few bits; see `Dense.quantize`.
 
         Args:
-            mode: `"int8"` or `"int4"`.
+            mode: `"int8"`, `"int4"`, or `"float8"` (through torchao, for training).
             config: A `keras.quantizers.QuantizationConfig` with more settings.
             filters: Which layers: a regular expression, or a list of them, that is searched in their
                 names; or
@@ -334,7 +334,7 @@ class Model(Trainer, Layer):
 
         Raises:
             ValueError: a model that is not built, an unknown or contradictory mode.
-            NotImplementedError: the modes `"float8"`, `"gptq"` and `"awq"`, which are `torchao`'s work.
+            NotImplementedError: the modes `"gptq"` and `"awq"`; the message names what does them.
 
         Source: Keras 3 `Model.quantize`. Differs from Keras: layers without `quantize` are passed over in
         silence, subclasses of those that have it with a warning.

@@ -6,6 +6,24 @@ from torchkeras_lite.base.dtypes import torch_dtype
 from torchkeras_lite.ops.inputs import as_tensor
 
 
+def float8_linear(linear):
+    """Return an `nn.Linear` with the same parameters whose three matrix products are in floats of eight bits.
+
+    torchao does it; where the device has no such kernels, their precision is simulated.
+
+    Raises:
+        ImportError: torchao is not installed.
+    """
+    try:
+        from torchao.float8 import Float8LinearConfig
+        from torchao.float8.float8_linear import Float8Linear
+    except ImportError:
+        raise ImportError("quantize: mode 'float8' needs the package torchao: pip install torchao") from None
+    device = linear.weight.device
+    has_kernels = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 9)
+    return Float8Linear.from_float(linear, Float8LinearConfig(emulate=not has_kernels))
+
+
 def compute_float8_scale(amax, scale, dtype_max, margin=0):
     """Return the scale by which values are divided before they become floats of eight bits.
 

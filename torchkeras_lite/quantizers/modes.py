@@ -2,14 +2,18 @@
 
 from torchkeras_lite.engine.quantized_policy import MODES
 from torchkeras_lite.quantizers.configs import (
+    Float8QuantizationConfig,
     Int4QuantizationConfig,
     Int8QuantizationConfig,
     QuantizationConfig,
 )
 
-_DEFAULTS = {"int8": Int8QuantizationConfig, "int4": Int4QuantizationConfig}
+_DEFAULTS = {
+    "int8": Int8QuantizationConfig,
+    "int4": Int4QuantizationConfig,
+    "float8": Float8QuantizationConfig,
+}
 _ELSEWHERE = {
-    "float8": "`torchao.float8.convert_to_float8_training(model)` trains with float8 kernels",
     "gptq": "`torchao.quantization.quantize_` and its `prototype.gptq` do it on the torch modules inside",
     "awq": "`torchao.quantization.quantize_(model, AWQConfig(...))` does it on the torch modules inside",
 }
@@ -42,7 +46,6 @@ def resolve_config(mode, config):
     if mode in _ELSEWHERE:
         raise NotImplementedError(
             f"quantize: mode '{mode}' is not done here: {_ELSEWHERE[mode]} (pip install torchao). Modes "
-            "here: "
-            "'int8', 'int4'."
+            f"here: {', '.join(map(repr, _DEFAULTS))}."
         )
     return config if config is not None else _DEFAULTS[mode]()
