@@ -165,3 +165,17 @@ def test_awkward_names_become_attributes():
     other = awkward_names()
     other.load_state_dict(model.state_dict())
     torch.testing.assert_close(other(torch.ones(2, 4)), model(torch.ones(2, 4)))
+
+
+def test_layers_named_as_attributes_of_a_model_work():
+    def model_with(name):
+        inputs = Input((2,))
+        model = Model(inputs, Dense(1, name=name)(inputs))
+        model.compile("adam", "mse", metrics=["mae"])
+        model.fit(torch.ones(2, 2), torch.ones(2, 1), verbose=0)
+        return model
+
+    names = [name for name in vars(model_with("plain")) if not name.startswith("_")]
+    assert len(names) > 20
+    for name in names:
+        assert model_with(name).layers[-1].name == name

@@ -28,6 +28,8 @@ RESERVED = (
     "built",
     "input_spec",
     "autocast",
+    "supports_masking",
+    "activity_regularizer",
 )
 
 
