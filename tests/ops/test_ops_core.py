@@ -271,3 +271,11 @@ def test_operations_compile_into_one_graph(rng):
     shapes = ((3, 4), (2, 8, 8, 3), (3, 3, 3, 4))
     args = [torch.as_tensor(rng.normal(size=shape).astype("float32")) for shape in shapes]
     assert_close(torch.compile(run, backend="eager", fullgraph=True)(*args), run(*args))
+
+
+def test_numbers_of_an_optimizer_are_tensors_to_operations():
+    rate = tk.optimizers.Adam(0.25).learning_rate
+    assert ops.convert_to_numpy(rate) == 0.25
+    with pytest.warns(DeprecationWarning, match="get_value"):
+        assert tk.backend.get_value(rate) == 0.25
+    assert ops.multiply(rate, 2).item() == 0.5
