@@ -144,6 +144,36 @@ def test_cache_reads_once():
     assert len(seen) == 5
 
 
+def test_a_cache_in_a_file_outlives_the_dataset(tmp_path):
+    seen = []
+
+    def elements():
+        for number in range(3):
+            seen.append(number)
+            row = {
+                "x": torch.full((2,), float(number)),
+                "text": np.array([f"row {number}", "é"], dtype=object),
+            }
+            yield row, (np.int64(number), number + 0.5)
+
+    def dataset():
+        return Dataset.from_generator(elements).cache(tmp_path / "deep" / "elements")
+
+    next(iter(dataset()))
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))  # half a pass leaves nothing
+    expected = list(dataset())
+    assert seen == [0, 0, 1, 2]
+    for cached in (list(dataset()), list(dataset().shuffle(3, seed=0).shuffle(1))):
+        cached.sort(key=lambda element: float(element[1][1]))
+        for (row, (number, half)), (his_row, (his_number, his_half)) in zip(cached, expected, strict=True):
+            assert row["x"].tolist() == his_row["x"].tolist()
+            assert row["text"].tolist() == his_row["text"].tolist()
+            assert (int(number), float(half)) == (int(his_number), float(his_half))
+    assert seen == [0, 0, 1, 2]
+    loaded = torch.utils.data.DataLoader(dataset(), batch_size=None, num_workers=2)
+    assert sorted(float(half) for _, (_, half) in loaded)[-1] == 2.5
+
+
 @pytest.mark.parametrize(
     "ahead", [lambda d: d.prefetch(2), lambda d: d.map(lambda x: 6 // x, num_parallel_calls=2)]
 )
@@ -189,7 +219,7 @@ def test_worker_processes_share_the_elements(count):
         (lambda: Dataset.range(2).shuffle(0), ValueError, "`buffer_size` must be a positive integer"),
         (lambda: Dataset.range(2).repeat().shuffle(), ValueError, "needs a `buffer_size`"),
         (lambda: Dataset.range(2).shard(2, 2), ValueError, "`index` must be one of"),
-        (lambda: Dataset.range(2).cache("file"), ValueError, "kept in memory only"),
+        (lambda: list(Dataset.range(2).cache(__file__)), ValueError, "is no cache of a dataset"),
         (lambda: Dataset.range(2).repeat().select([0]), ValueError, "has no end"),
         (lambda: list(Dataset.range(2).unbatch()), ValueError, "all have a first axis"),
         (lambda: list(Dataset.range(2).map(object.__class__).batch(2)), TypeError, "has no batches"),

@@ -8,6 +8,7 @@ from torchkeras_lite.base import nested
 from torchkeras_lite.base.checks import one_of, positive_int
 from torchkeras_lite.data import stages, streams, views
 from torchkeras_lite.data.collate import to_numpy
+from torchkeras_lite.data.file_cache import FileCached
 
 AUTOTUNE = -1
 INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = stages.INFINITE, stages.UNKNOWN
@@ -195,17 +196,16 @@ class Dataset(torch.utils.data.IterableDataset):
         return self._then(streams.Prefetched(self.stage, count) if count else self.stage)
 
     def cache(self, filename="", name=None):
-        """Return a dataset that keeps its elements in memory once an epoch was read to its end.
+        """Return a dataset that keeps its elements once an epoch was read to its end.
 
-        Raises:
-            ValueError: `filename` is given; nothing is kept on the disk.
+        Args:
+            filename: File to keep them in, which later runs of the program read too; by default they stay in
+                memory. Elements are tensors, arrays, numbers and strings.
+            name: Accepted; without effect.
+
+        Source: `tf.data.Dataset.cache`. Differs: one file of our own form; half a pass leaves none.
         """
-        if filename:
-            raise ValueError(
-                f"Dataset.cache: elements are kept in memory only, got filename={filename!r}. Leave it "
-                "out, or save arrays and read them with `from_tensor_slices(np.load(path, mmap_mode='r'))`."
-            )
-        return self._then(streams.Cached(self.stage))
+        return self._then(FileCached(self.stage, filename) if filename else streams.Cached(self.stage))
 
     def take(self, count, name=None):
         """Return a dataset of the first `count` elements, of all for -1."""
