@@ -32,6 +32,7 @@ from torchkeras_lite import (
 )
 from torchkeras_lite.base.device import device
 from torchkeras_lite.base.naming import name_scope
+from torchkeras_lite.base.old_names import old_members
 from torchkeras_lite.engine.custom_operation import Operation
 from torchkeras_lite.engine.function import Function
 from torchkeras_lite.engine.input_spec import InputSpec
@@ -119,6 +120,7 @@ __all__ = [
     "wrappers",
 ]
 
+_old_member = old_members(__name__)
 # Rooms that few scripts enter, and whose import takes time: opened when they are first asked for.
 _ON_DEMAND = ("applications", "datasets", "legacy", "preprocessing", "visualization", "wrappers")
 
@@ -126,4 +128,4 @@ _ON_DEMAND = ("applications", "datasets", "legacy", "preprocessing", "visualizat
 def __getattr__(name):
     if name in _ON_DEMAND:
         return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _old_member(name)

@@ -12,6 +12,7 @@ from torchkeras_lite.base.config import (
     set_image_data_format,
 )
 from torchkeras_lite.base.dtypes import torch_dtype
+from torchkeras_lite.base.old_names import old_members
 from torchkeras_lite.base.promotion import result_type
 from torchkeras_lite.engine.keras_tensor import is_symbolic as is_keras_tensor
 from torchkeras_lite.utils.dtypes import standardize_dtype
@@ -35,6 +36,9 @@ __all__ = [
 ]
 
 
+_old_member = old_members(__name__)
+
+
 def is_float_dtype(dtype):
     """Return whether `dtype`, by any name, is a real floating-point type.
 
@@ -56,6 +60,4 @@ def __getattr__(name):
     functions = (
         {} if name.startswith("_") else importlib.import_module("torchkeras_lite.legacy.backend").FUNCTIONS
     )
-    if name not in functions:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return functions[name]
+    return functions[name] if name in functions else _old_member(name)

@@ -4,6 +4,7 @@ import torch
 
 from torchkeras_lite.base import config, registry, serialization
 from torchkeras_lite.base.lookup import Lookup
+from torchkeras_lite.base.old_names import Renamed, old_members, takes_old
 
 __all__ = [
     "Constraint",
@@ -71,6 +72,7 @@ class MaxNorm(_NormConstraint):
     Source: Keras 3 `keras.constraints.MaxNorm`.
     """
 
+    @takes_old({"m": Renamed(("max_value",))}, "MaxNorm")
     def __init__(self, max_value=2, axis=0):
         self.max_value = max_value
         self.axis = axis
@@ -210,3 +212,5 @@ def deserialize(config, custom_objects=None):
 
 
 registry.publish("constraints", _CLASSES)
+
+__getattr__ = old_members(__name__)

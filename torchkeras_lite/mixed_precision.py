@@ -1,5 +1,6 @@
 """Mixed precision: the global dtype policy and the loss scaling that float16 needs."""
 
+from torchkeras_lite.base.old_names import old_members
 from torchkeras_lite.engine.precision import DTypePolicy, dtype_policy, set_dtype_policy
 from torchkeras_lite.optimizers import LossScaleOptimizer
 
@@ -16,3 +17,5 @@ __all__ = [
     "set_dtype_policy",
     "set_global_policy",
 ]
+
+__getattr__ = old_members(__name__)

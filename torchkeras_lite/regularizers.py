@@ -8,6 +8,7 @@ import torch
 from torchkeras_lite.base import config, registry, serialization
 from torchkeras_lite.base.dtypes import torch_dtype
 from torchkeras_lite.base.lookup import Lookup
+from torchkeras_lite.base.old_names import Renamed, old_members, takes_old
 
 __all__ = [
     "L1",
@@ -80,6 +81,7 @@ class L1(Regularizer):
     Source: Keras 3 `keras.regularizers.L1`.
     """
 
+    @takes_old({"l": Renamed(("l1",))}, "L1")
     def __init__(self, l1=0.01):
         self.l1 = _rounded(_factor("L1", "l1", 0.01 if l1 is None else l1))
 
@@ -102,6 +104,7 @@ class L2(Regularizer):
     the gradient's factor, that is `2 * l2`.
     """
 
+    @takes_old({"l": Renamed(("l2",))}, "L2")
     def __init__(self, l2=0.01):
         self.l2 = _factor("L2", "l2", 0.01 if l2 is None else l2)
 
@@ -252,3 +255,5 @@ def deserialize(config, custom_objects=None):
 
 registry.publish("regularizers", {**_CLASSES, "l1_l2": L1L2})
 registry.publish("", {"Regularizer": Regularizer})
+
+__getattr__ = old_members(__name__)

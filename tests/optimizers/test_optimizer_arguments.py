@@ -37,7 +37,7 @@ def parameter(values, name="weight"):
         (dict(use_ema=True, ema_momentum=2), r"`ema_momentum` must be in the range \[0, 1\]"),
         (dict(use_ema=True, ema_overwrite_frequency=-2), "`ema_overwrite_frequency` must be an integer >= 1"),
         (dict(gradient_accumulation_steps=1), "`gradient_accumulation_steps` must be an integer >= 2"),
-        (dict(decay=1e-4), "`decay` is no longer an argument.*InverseTimeDecay"),
+        (dict(decay=-1e-4), "`decay` must be a number of 0 or more"),
         (dict(learning_rate="fast"), "`learning_rate` should be float.*Pass a number"),
         (dict(weigth_decay=0.1), r"not recognized.*did you mean 'weight_decay'"),
         (dict(momentum=2.0), r"`momentum` must be a float between \[0, 1\]"),
@@ -71,7 +71,7 @@ def test_wrong_arguments_of_others(make, message):
 
 
 def test_tf_keras_arguments():
-    assert float(optimizers.Adam(lr=0.25).learning_rate) == 0.25
+    assert float(optimizers.Adam(learning_rate=0.25, is_legacy_optimizer=False).lr) == 0.25
     assert optimizers.SGD(decay=0.0, jit_compile=True).lr.numpy() == np.float32(0.01)
 
 

@@ -221,3 +221,17 @@ def test_every_public_name_is_there_and_documented():
             value = getattr(room, name)
             if type(value).__name__ == "function":
                 assert value.__doc__, f"{room.__name__}.{name}"
+
+
+def test_one_element_is_a_number_whatever_its_axes():
+    assert (float(tf.constant([[1.5]])), int(tf.constant([3]))) == (1.5, 3)
+    with pytest.raises(ValueError, match="size 1"):
+        float(tf.constant([1.0, 2.0]))
+
+
+def test_a_series_beside_columns_becomes_a_column():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": [1, 2], "b": ["x", "y"]})
+    data = tf.data.Dataset.from_tensor_slices((dict(frame), pandas.Series([3, 4])))
+    rows = [({key: value.numpy() for key, value in x.items()}, y.numpy()) for x, y in data]
+    assert rows == [({"a": 1, "b": b"x"}, 3), ({"a": 2, "b": b"y"}, 4)]

@@ -5,6 +5,7 @@ until one of them looks: see `CallbackList` and `LazyLogs`.
 """
 
 from torchkeras_lite.base import registry
+from torchkeras_lite.base.old_names import old_members
 from torchkeras_lite.callbacks.backup_and_restore import BackupAndRestore
 from torchkeras_lite.callbacks.callback import Callback
 from torchkeras_lite.callbacks.callback_list import CallbackList
@@ -50,3 +51,5 @@ _PUBLIC = {
 __all__ = [*_PUBLIC, "LazyLogs", "MonitorCallback", "Progbar"]
 
 registry.publish("callbacks", _PUBLIC)
+
+__getattr__ = old_members(__name__)

@@ -2,6 +2,7 @@
 
 from torchkeras_lite.callbacks.callback import Callback
 from torchkeras_lite.callbacks.extras import extra
+from torchkeras_lite.callbacks.old_logs import NamedValues
 
 
 class History(Callback):
@@ -18,7 +19,7 @@ class History(Callback):
 
     def __init__(self):
         super().__init__()
-        self.history = {}
+        self.history = NamedValues()
         self.epoch = []
         self._rows = []
 

@@ -5,11 +5,12 @@ import inspect
 import numpy as np
 
 from torchkeras_lite.callbacks.callback import Callback
+from torchkeras_lite.callbacks.learning_rates import note_learning_rates, rated_optimizers
 from torchkeras_lite.callbacks.progress import announce
 
 
 class LearningRateScheduler(Callback):
-    """Sets the learning rate before every epoch.
+    """Sets the learning rate before every epoch; with a `MultiOptimizer`, that of each of its optimizers.
 
     Args:
         schedule: Function `(epoch, learning_rate)` or `(epoch)` that returns the learning rate as a float.
@@ -30,26 +31,27 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         """Set the learning rate of the epoch."""
-        if not hasattr(self.model.optimizer, "learning_rate"):
-            raise ValueError(
-                'Optimizer must have a "learning_rate" attribute. LearningRateScheduler works with '
-                f"the optimizer that compile() made or was given; got {self.model.optimizer!r}."
-            )
-        arguments = (epoch, float(self.model.optimizer.learning_rate))
-        learning_rate = self.schedule(*(arguments if _takes(self.schedule, *arguments) else arguments[:1]))
-        if not isinstance(learning_rate, (float, np.floating)):
-            raise ValueError(
-                f"The output of the `schedule` function should be a float. Got: {learning_rate} "
-                f"of type {type(learning_rate).__name__}. Return float(...)."
-            )
-        self.model.optimizer.learning_rate = learning_rate
-        if self.verbose:
-            announce(f"\nEpoch {epoch + 1}: LearningRateScheduler setting learning rate to {learning_rate}.")
+        for optimizer, _, words in rated_optimizers(self.model.optimizer):
+            if not hasattr(optimizer, "learning_rate"):
+                raise ValueError(
+                    'Optimizer must have a "learning_rate" attribute. LearningRateScheduler works with '
+                    f"the optimizer that compile() made or was given; got {optimizer!r}."
+                )
+            arguments = (epoch, float(optimizer.learning_rate))
+            rate = self.schedule(*(arguments if _takes(self.schedule, *arguments) else arguments[:1]))
+            if not isinstance(rate, (float, np.floating)):
+                raise ValueError(
+                    f"The output of the `schedule` function should be a float. Got: {rate} "
+                    f"of type {type(rate).__name__}. Return float(...)."
+                )
+            optimizer.learning_rate = rate
+            if self.verbose:
+                announce(f"\nEpoch {epoch + 1}: LearningRateScheduler setting {words} to {rate}.")
 
     def on_epoch_end(self, epoch, logs=None):
         """Note the learning rate in the logs."""
         if logs is not None:
-            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+            note_learning_rates(self.model.optimizer, logs)
 
 
 def _takes(function, *arguments):

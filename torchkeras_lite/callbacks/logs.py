@@ -2,6 +2,8 @@
 
 from collections.abc import MutableMapping
 
+from torchkeras_lite.callbacks.old_logs import modern_name
+
 
 class LazyLogs(MutableMapping):
     """A mapping of names to floats that is filled at the first look.
@@ -31,7 +33,8 @@ class LazyLogs(MutableMapping):
         return dict(self.materialize())
 
     def __getitem__(self, name):
-        return self.materialize()[name]
+        values = self.materialize()
+        return values[name if name in values else modern_name(name, values)]
 
     def __setitem__(self, name, value):
         self.materialize()[name] = value

@@ -4,12 +4,26 @@ import os
 
 import numpy as np
 
+from torchkeras_lite.base.checks import positive_int
+from torchkeras_lite.base.old_names import Renamed, takes_old
 from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.callbacks.batch_counter import BatchCounter, save_frequency
 from torchkeras_lite.callbacks.monitor import MonitorCallback
+from torchkeras_lite.callbacks.old_logs import NamedValues
 from torchkeras_lite.callbacks.progress import announce
 
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".safetensors")
+WEIGHT_SUFFIXES = (".weights.h5", ".h5", ".hdf5")  # the last two as Keras 2 wrote them
+
+
+class Epochs(str):
+    """A `save_freq` of `"epoch"` that is due every `period` epochs: Keras 2's argument `period`."""
+
+    def __new__(cls, period):
+        """Return `"epoch"` with a period."""
+        made = super().__new__(cls, "epoch")
+        made.period = positive_int("ModelCheckpoint", "period", period)
+        return made
 
 
 class ModelCheckpoint(MonitorCallback):
@@ -34,8 +48,9 @@ class ModelCheckpoint(MonitorCallback):
     Source: Keras 3 `keras.callbacks.ModelCheckpoint`.
     """
 
-    stateful = ("best", "_batches_since_saving")
+    stateful = ("best", "_batches_since_saving", "_epochs_since_saving")
 
+    @takes_old({"period": Renamed(("save_freq",), Epochs)}, "ModelCheckpoint")
     def __init__(
         self,
         filepath,
@@ -53,7 +68,7 @@ class ModelCheckpoint(MonitorCallback):
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
         self.save_freq = save_frequency("ModelCheckpoint", save_freq)
-        if save_weights_only and not self.filepath.endswith(".weights.h5"):
+        if save_weights_only and not self.filepath.endswith(WEIGHT_SUFFIXES):
             raise ValueError(
                 "When using `save_weights_only=True` in `ModelCheckpoint`, the filepath provided must end in "
                 f"`.weights.h5` (Keras weights format). Received: filepath={filepath}"
@@ -65,6 +80,7 @@ class ModelCheckpoint(MonitorCallback):
             )
         self._counter = BatchCounter()
         self._batches_since_saving = 0
+        self._epochs_since_saving = 0
         self._current_epoch = 0
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -83,7 +99,10 @@ class ModelCheckpoint(MonitorCallback):
     def on_epoch_end(self, epoch, logs=None):
         """Save after the epoch."""
         if self.save_freq == "epoch":
-            self._save(epoch, None, logs or {})
+            self._epochs_since_saving += 1
+            if self._epochs_since_saving >= getattr(self.save_freq, "period", 1):
+                self._epochs_since_saving = 0
+                self._save(epoch, None, logs or {})
 
     def _save(self, epoch, batch, logs):
         path = self._path(epoch, batch, logs)
@@ -137,7 +156,7 @@ class ModelCheckpoint(MonitorCallback):
             return self.filepath
         values |= dict(logs)
         try:
-            return self.filepath.format(**values)
+            return self.filepath.format_map(NamedValues(values))
         except KeyError as error:
             raise KeyError(
                 f'Failed to format this callback filepath: "{self.filepath}". Reason: {error}. '

@@ -3,6 +3,7 @@
 import sys
 from time import perf_counter
 
+from torchkeras_lite.base.old_names import Dropped, takes_old
 from torchkeras_lite.callbacks.callback import Callback
 from torchkeras_lite.callbacks.progress import Progbar, announce, is_live
 
@@ -24,6 +25,7 @@ class ProgbarLogger(Callback):
     first_process_only = True
     interval = 0.1
 
+    @takes_old({"count_mode": Dropped(), "stateful_metrics": Dropped()}, "ProgbarLogger")
     def __init__(self):
         super().__init__()
         self.seen = 0

@@ -5,13 +5,14 @@ import warnings
 import numpy as np
 
 from torchkeras_lite.base.checks import refuse_unknown
+from torchkeras_lite.callbacks.learning_rates import note_learning_rates, rated_optimizers
 from torchkeras_lite.callbacks.monitor import MonitorCallback
 from torchkeras_lite.callbacks.progress import announce
 
 
 class ReduceLROnPlateau(MonitorCallback):
     """Multiplies the learning rate by `factor` when the monitored value has not got better for `patience`
-    epochs.
+    epochs; with a `MultiOptimizer`, that of each of its optimizers.
 
     Args:
         monitor: Name of an entry of the logs.
@@ -78,8 +79,7 @@ class ReduceLROnPlateau(MonitorCallback):
     def on_epoch_end(self, epoch, logs=None):
         """Note the learning rate in the logs, and lower it if it is time."""
         logs = {} if logs is None else logs
-        learning_rate = float(self.model.optimizer.learning_rate)
-        logs["learning_rate"] = learning_rate
+        note_learning_rates(self.model.optimizer, logs)
         current = logs.get(self.monitor)
         if current is None:
             warnings.warn(
@@ -96,10 +96,19 @@ class ReduceLROnPlateau(MonitorCallback):
             self.wait = 0
         elif not self.in_cooldown():
             self.wait += 1
-            if self.wait >= self.patience and learning_rate > np.float32(self.min_lr):
-                lower = max(learning_rate * self.factor, self.min_lr)
-                self.model.optimizer.learning_rate = lower
-                if self.verbose:
-                    announce(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {lower}.")
+            if self.wait >= self.patience and self._lower(epoch):
                 self.cooldown_counter = self.cooldown
                 self.wait = 0
+
+    def _lower(self, epoch):
+        """Lower what is above the least learning rate; return whether there was something."""
+        acted = False
+        for optimizer, _, words in rated_optimizers(self.model.optimizer):
+            rate = float(optimizer.learning_rate)
+            if rate > np.float32(self.min_lr):
+                lower = max(rate * self.factor, self.min_lr)
+                optimizer.learning_rate = lower
+                if self.verbose:
+                    announce(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing {words} to {lower}.")
+                acted = True
+        return acted

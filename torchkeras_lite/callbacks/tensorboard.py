@@ -3,6 +3,7 @@
 import os
 import time
 
+from torchkeras_lite.base.old_names import Dropped, takes_old
 from torchkeras_lite.callbacks.batch_counter import BatchCounter
 from torchkeras_lite.callbacks.callback import Callback
 from torchkeras_lite.callbacks.extras import extra
@@ -14,6 +15,15 @@ from torchkeras_lite.callbacks.tensorboard_records import (
     write_weights,
 )
 from torchkeras_lite.engine import sharding
+
+OLD = {
+    "batch_size": Dropped(),
+    "embeddings_data": Dropped(only=(None,), remedy="embeddings of all rows are written"),
+    "embeddings_layer_names": Dropped(only=(None, [], ()), remedy="name the layers in `embeddings_metadata`"),
+    "write_grads": Dropped(
+        only=(False, None), remedy="write them in a callback of your own with `writer('train').add_histogram`"
+    ),
+}
 
 
 class TensorBoard(Callback):
@@ -49,6 +59,7 @@ class TensorBoard(Callback):
 
     first_process_only = True
 
+    @takes_old(OLD, "TensorBoard")
     def __init__(
         self,
         log_dir="logs",

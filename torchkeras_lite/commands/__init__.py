@@ -1,8 +1,8 @@
 """The command line: `python -m torchkeras_lite COMMAND ...`, one file a command.
 
-Each file has `NAME`, `HELP`, `add_arguments(parser)` and `run(arguments)`, which returns the exit status.
+A command has `NAME`, `HELP`, `add_arguments(parser)` and `run(arguments)`, which returns the exit status.
 """
 
-from torchkeras_lite.commands import convert, eject, inspect
+from torchkeras_lite.commands import convert, eject, inspect, port, run
 
-COMMANDS = (convert, eject, inspect)
+COMMANDS = (convert, eject, inspect, port, run)

@@ -5,6 +5,7 @@ import torch
 
 from torchkeras_lite.base import registry, serialization
 from torchkeras_lite.base.lookup import Lookup
+from torchkeras_lite.base.old_names import old_members
 from torchkeras_lite.initializers.constant import Constant, Identity, Ones, Zeros
 from torchkeras_lite.initializers.initializer import Initializer
 from torchkeras_lite.initializers.random import Orthogonal, RandomNormal, RandomUniform, TruncatedNormal
@@ -153,3 +154,5 @@ def deserialize(config, custom_objects=None):
 
 registry.publish("initializers", _CLASSES)
 registry.publish("", {"Initializer": Initializer})
+
+__getattr__ = old_members(__name__)

@@ -1,6 +1,7 @@
 """Layers: `torch.nn` modules with Keras's names, arguments and numbers."""
 
 from torchkeras_lite.base import registry
+from torchkeras_lite.base.old_names import old_members
 from torchkeras_lite.base.serialization import deserialize_keras_object as deserialize
 from torchkeras_lite.base.serialization import serialize_keras_object
 from torchkeras_lite.engine.input_spec import InputSpec
@@ -394,3 +395,5 @@ registry.publish("", {"Layer": Layer, "InputSpec": InputSpec, "Input": Input})
 for _cls in (LayerScale, StochasticDepth):
     registry.publish_as("keras.src.applications.convnext", _cls)
 registry.publish_as("keras.src.applications.inception_resnet_v2", CustomScaleLayer)
+
+__getattr__ = old_members(__name__)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from torchkeras_lite.activations.inputs import as_tensor
 from torchkeras_lite.base.checks import describe
-from torchkeras_lite.layers.merge import Merge, check_masks, like_input, settle_sizes, shapes_of
+from torchkeras_lite.layers.merge_layer import Merge, check_masks, like_input, settle_sizes, shapes_of
 
 
 class Concatenate(Merge):

@@ -7,7 +7,7 @@ import torch
 
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.layers.joining import Concatenate, Dot, concatenate, dot
-from torchkeras_lite.layers.merge import Merge
+from torchkeras_lite.layers.merge_layer import Merge
 
 __all__ = [
     "Add",

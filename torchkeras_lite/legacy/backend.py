@@ -4,12 +4,11 @@ Each name does what it did, with one `DeprecationWarning` that says what to writ
 """
 
 import functools
-import warnings
 
-from torchkeras_lite.legacy import backend_math, backend_nn, backend_values
+from torchkeras_lite.base.old_names import tell
+from torchkeras_lite.legacy import backend_graph, backend_math, backend_nn, backend_values
 
-_ROOMS = (backend_math, backend_nn, backend_values)
-_told: set[str] = set()
+_ROOMS = (backend_graph, backend_math, backend_nn, backend_values)
 
 
 def _old(name, function):
@@ -17,13 +16,7 @@ def _old(name, function):
 
     @functools.wraps(function)
     def called(*args, **kwargs):
-        if name not in _told:
-            _told.add(name)
-            warnings.warn(
-                f"`keras.backend.{name}` is Keras 2's; write `keras.{function.instead}`.",
-                DeprecationWarning,
-                stacklevel=2,
-            )
+        tell(f"`keras.backend.{name}`", f"write `keras.{function.instead}`")
         return function(*args, **kwargs)
 
     called.__name__ = name

@@ -7,6 +7,7 @@ training step.
 
 from torchkeras_lite.base import registry, serialization
 from torchkeras_lite.base.lookup import Lookup
+from torchkeras_lite.base.old_names import old_members
 from torchkeras_lite.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -133,7 +134,7 @@ _NOT_LOSSES = ("Reduction", "deserialize", "get", "serialize")
 _objects = {name: globals()[name] for name in __all__ if name not in _NOT_LOSSES}
 _lookup = Lookup(
     "loss",
-    {**_objects, "huber_loss": huber},
+    {**_objects, "cosine_proximity": cosine_similarity, "huber_loss": huber},
     instance_of=Loss,
     remedy="a Loss or a function of (y_true, y_pred)",
 )
@@ -180,3 +181,5 @@ def deserialize(name, custom_objects=None):
 
 registry.publish("losses", {name: value for name, value in _objects.items() if name != "LossFunctionWrapper"})
 registry.publish("src.losses.losses", {"LossFunctionWrapper": LossFunctionWrapper})
+
+__getattr__ = old_members(__name__)

@@ -1,5 +1,6 @@
 """From what a caller passes (tensors, arrays, lists) to two tensors of one dtype, device and rank."""
 
+import functools
 import numbers
 
 import numpy as np
@@ -8,6 +9,19 @@ import torch
 from torchkeras_lite.base import config, nested
 from torchkeras_lite.base.device import default_device
 from torchkeras_lite.base.dtypes import torch_dtype
+from torchkeras_lite.engine.keras_tensor import KerasTensor, record_function
+
+
+def on_symbols(function):
+    """Decorate a loss function so that a call with symbolic tensors becomes a call in the graph."""
+
+    @functools.wraps(function)
+    def called(y_true, y_pred, *args, **kwargs):
+        if isinstance(y_pred, KerasTensor) or isinstance(y_true, KerasTensor):
+            return record_function(called, (y_true, y_pred, *args), kwargs)
+        return function(y_true, y_pred, *args, **kwargs)
+
+    return called
 
 
 def to_tensor(value, dtype=None, device=None):

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from torchkeras_lite.base import config
-from torchkeras_lite.losses.arguments import matched, predictions, to_tensor
+from torchkeras_lite.losses.arguments import matched, on_symbols, predictions, to_tensor
 from torchkeras_lite.losses.loss import FunctionLoss, whole_mean_of
 
 NO_LABEL = -(2**31)
@@ -48,6 +48,7 @@ def binary_values(y_true, y_pred, from_logits, reduction="none"):
     return F.binary_cross_entropy_with_logits(y_pred, y_true, reduction=reduction)
 
 
+@on_symbols
 def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """Mean over `axis` of `-y_true * log(y_pred) - (1 - y_true) * log(1 - y_pred)`.
 
@@ -99,6 +100,7 @@ def matched_classes(owner, y_true, y_pred, axis):
     return y_true, y_pred
 
 
+@on_symbols
 def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """Sum over the classes of `-y_true * log(y_pred)`.
 
@@ -168,6 +170,7 @@ def _without_axis(shape, axis):
     return shape[:-1] if axis == -1 else shape[:axis] + shape[axis + 1 :]
 
 
+@on_symbols
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
     """Minus the logarithm of the probability that `y_pred` gives to the class `y_true`.
 

@@ -3,10 +3,11 @@
 import torch.nn.functional as F
 
 from torchkeras_lite.base import config
-from torchkeras_lite.losses.arguments import matched
+from torchkeras_lite.losses.arguments import matched, on_symbols
 from torchkeras_lite.losses.loss import FunctionLoss, whole_mean_of
 
 
+@on_symbols
 def kl_divergence(y_true, y_pred):
     """Sum over the last axis of `y_true * log(y_true / y_pred)`, both kept in `[epsilon, 1]`.
 
@@ -22,6 +23,7 @@ def kl_divergence(y_true, y_pred):
     return (y_true * (y_true / y_pred.clamp(least, 1)).log()).sum(dim=-1)
 
 
+@on_symbols
 def poisson(y_true, y_pred):
     """Mean over the last axis of `y_pred - y_true * log(y_pred + epsilon)`.
 

@@ -5,10 +5,11 @@ from contextlib import nullcontext
 import torch
 import torch.nn.functional as F
 
-from torchkeras_lite.losses.arguments import predictions, to_tensor
+from torchkeras_lite.losses.arguments import on_symbols, predictions, to_tensor
 from torchkeras_lite.losses.loss import FunctionLoss
 
 
+@on_symbols
 def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal=True, gamma=80, margin=0.4):
     """Circle loss of each embedding against all others, or against reference embeddings.
 

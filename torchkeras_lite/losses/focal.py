@@ -1,6 +1,6 @@
 """Crossentropies that put other weights on easy or mislabelled samples: focal and generalized."""
 
-from torchkeras_lite.losses.arguments import matched
+from torchkeras_lite.losses.arguments import matched, on_symbols
 from torchkeras_lite.losses.crossentropy import (
     binary_values,
     class_shares,
@@ -12,6 +12,7 @@ from torchkeras_lite.losses.crossentropy import (
 from torchkeras_lite.losses.loss import FunctionLoss
 
 
+@on_symbols
 def binary_focal_crossentropy(
     y_true,
     y_pred,
@@ -54,6 +55,7 @@ def binary_focal_crossentropy(
     return values.mean(dim=axis)
 
 
+@on_symbols
 def categorical_focal_crossentropy(
     y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
 ):
@@ -84,6 +86,7 @@ def categorical_focal_crossentropy(
     return -(alpha * (1.0 - shares) ** gamma * y_true * shares.log()).sum(dim=axis)
 
 
+@on_symbols
 def categorical_generalized_cross_entropy(y_true, y_pred, q):
     """`(1 - p ** q) / q`, `p` being the probability given to the true class: sturdy against wrong labels.
 

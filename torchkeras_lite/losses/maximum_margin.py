@@ -2,7 +2,7 @@
 
 import torch
 
-from torchkeras_lite.losses.arguments import matched
+from torchkeras_lite.losses.arguments import matched, on_symbols
 from torchkeras_lite.losses.loss import FunctionLoss
 
 
@@ -17,6 +17,7 @@ def _margins(owner, y_true, y_pred):
     return (1.0 - signs * y_pred).relu()
 
 
+@on_symbols
 def hinge(y_true, y_pred):
     """Mean over the last axis of `max(1 - y_true * y_pred, 0)`.
 
@@ -32,6 +33,7 @@ def hinge(y_true, y_pred):
     return _margins("hinge", y_true, y_pred).mean(dim=-1)
 
 
+@on_symbols
 def squared_hinge(y_true, y_pred):
     """Mean over the last axis of `max(1 - y_true * y_pred, 0) ** 2`, labels as in `hinge`.
 
@@ -43,6 +45,7 @@ def squared_hinge(y_true, y_pred):
     return _margins("squared_hinge", y_true, y_pred).square().mean(dim=-1)
 
 
+@on_symbols
 def categorical_hinge(y_true, y_pred):
     """`max(0, 1 + wrong - right)`: the score of the true class, and the largest of `(1 - y_true) * y_pred`.
 

@@ -5,10 +5,11 @@ import math
 import torch.nn.functional as F
 
 from torchkeras_lite.base import config
-from torchkeras_lite.losses.arguments import matched
+from torchkeras_lite.losses.arguments import matched, on_symbols
 from torchkeras_lite.losses.loss import FunctionLoss, Loss, whole_mean_of
 
 
+@on_symbols
 def mean_squared_error(y_true, y_pred):
     """Mean over the last axis of `(y_true - y_pred) ** 2`.
 
@@ -26,6 +27,7 @@ def _mean_squared_error(y_true, y_pred):
     return F.mse_loss(y_pred, y_true)
 
 
+@on_symbols
 def mean_absolute_error(y_true, y_pred):
     """Mean over the last axis of `|y_true - y_pred|`.
 
@@ -43,6 +45,7 @@ def _mean_absolute_error(y_true, y_pred):
     return F.l1_loss(y_pred, y_true)
 
 
+@on_symbols
 def mean_absolute_percentage_error(y_true, y_pred):
     """Mean over the last axis of `100 * |y_true - y_pred| / max(|y_true|, epsilon)`.
 
@@ -55,6 +58,7 @@ def mean_absolute_percentage_error(y_true, y_pred):
     return 100.0 * ((y_true - y_pred) / y_true.abs().clamp(min=config.epsilon())).abs().mean(dim=-1)
 
 
+@on_symbols
 def mean_squared_logarithmic_error(y_true, y_pred):
     """Mean over the last axis of `(log(1 + y_true) - log(1 + y_pred)) ** 2`, both at least epsilon.
 
@@ -68,6 +72,7 @@ def mean_squared_logarithmic_error(y_true, y_pred):
     return (y_pred.clamp(min=least).log1p() - y_true.clamp(min=least).log1p()).square().mean(dim=-1)
 
 
+@on_symbols
 def cosine_similarity(y_true, y_pred, axis=-1):
     """Minus the cosine of the angle between `y_true` and `y_pred`: -1 for one direction, 1 for opposite ones.
 
@@ -89,6 +94,7 @@ def cosine_similarity(y_true, y_pred, axis=-1):
     return -(unit_true * unit_pred).sum(dim=axis)
 
 
+@on_symbols
 def huber(y_true, y_pred, delta=1.0):
     """Mean over the last axis of the Huber loss: half the squared error up to `delta`, linear beyond.
 
@@ -120,6 +126,7 @@ def _positive_delta(delta):
     return delta
 
 
+@on_symbols
 def log_cosh(y_true, y_pred):
     """Mean over the last axis of `log(cosh(y_pred - y_true))`, computed so that large errors don't overflow.
 

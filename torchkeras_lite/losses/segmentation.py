@@ -1,7 +1,7 @@
 """Losses of overlap, for images that are mostly background: Dice and Tversky."""
 
 from torchkeras_lite.base import config
-from torchkeras_lite.losses.arguments import matched
+from torchkeras_lite.losses.arguments import matched, on_symbols
 from torchkeras_lite.losses.loss import FunctionLoss
 
 
@@ -11,6 +11,7 @@ def _overlap(owner, y_true, y_pred, axis):
     return ((y_true * y_pred).sum(dim=axis), y_true.sum(dim=axis), y_pred.sum(dim=axis))
 
 
+@on_symbols
 def dice(y_true, y_pred, axis=None):
     """One minus the Dice coefficient, `1 - 2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred) + epsilon)`.
 
@@ -32,6 +33,7 @@ def dice(y_true, y_pred, axis=None):
     return 1.0 - 2.0 * both / (true + pred + config.epsilon())
 
 
+@on_symbols
 def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
     """One minus the Tversky index; with both weights one half, the Dice loss.
 

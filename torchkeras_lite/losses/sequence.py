@@ -3,10 +3,11 @@
 import torch
 import torch.nn.functional as F
 
-from torchkeras_lite.losses.arguments import predictions, to_tensor
+from torchkeras_lite.losses.arguments import on_symbols, predictions, to_tensor
 from torchkeras_lite.losses.loss import FunctionLoss
 
 
+@on_symbols
 def ctc(y_true, y_pred):
     """Minus the log likelihood of each label sequence under the predictions, over all alignments.
 

@@ -8,6 +8,7 @@ a result costs a wait, and only the reader pays it.
 from torchkeras_lite.base import registry, serialization
 from torchkeras_lite.base.lookup import Lookup
 from torchkeras_lite.base.naming import to_snake_case
+from torchkeras_lite.base.old_names import old_members
 from torchkeras_lite.losses import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -258,3 +259,5 @@ def deserialize(config, custom_objects=None):
 
 
 registry.publish("metrics", _objects)
+
+__getattr__ = old_members(__name__)

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from torchkeras_lite.base import dtypes, nested
+from torchkeras_lite.base.numpy_calls import ReadByNumpy
 
 
-class MetricVariable:
+class MetricVariable(ReadByNumpy):
     """One state variable of a metric.
 
     Behaves as its tensor in operators and torch functions. Updates make a new tensor instead of writing into
@@ -101,6 +102,10 @@ class MetricVariable:
         # A fresh tensor, never the caller's: theirs may be written to later.
         self._value, self._number = value.expand(self.shape).clone(), 0
         return self
+
+    def take(self, tensor):
+        """Take a tensor of the right shape, dtype and device that nobody else writes into; no copy is made."""
+        self._value, self._number = tensor, 0
 
     def assign_add(self, value):
         """Add `value`; return the variable."""

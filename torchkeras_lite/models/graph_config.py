@@ -3,7 +3,9 @@
 Layers, their calls by `[layer, node, tensor]`, inputs and outputs.
 """
 
-from torchkeras_lite.base import nested
+import itertools
+
+from torchkeras_lite.base import nested, torch_modules
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.serialization import deserialize_keras_object, serialize_keras_object
 from torchkeras_lite.engine.keras_tensor import Call, KerasTensor
@@ -24,19 +26,21 @@ def graph_config(model):
     for call in recording.calls:
         if id(call) not in written_ids:
             continue
-        is_known = "_keras" in call.target.__dict__ if call.is_module else operation_config.is_known(call)
-        if not is_known:
+        if not _is_known(call):
             raise TypeError(
                 f"{describe(model)}: the call of `{call.name}` cannot be written to a config, because it is "
-                "no layer. Put it in "
-                "a Layer or a `Lambda`, or copy the model with `copy.deepcopy`."
+                "no layer and none of the modules of `torch.nn` that a file may name. Put it in a Layer or a "
+                "`Lambda`, or copy the model with `copy.deepcopy`; `model.save_weights(path)` saves the "
+                "weights alone."
             )
         calls_of[id(call.owner)].append(call)
+
+    names = _names(model)
 
     def history(tensor):
         call = tensor.call
         node = 0 if call.is_input else calls_of[id(call.owner)].index(call)
-        return [call.owner.name, node, next(i for i, t in enumerate(call.tensors) if t is tensor)]
+        return [names[id(call.owner)], node, next(i for i, t in enumerate(call.tensors) if t is tensor)]
 
     def argument(leaf):
         if not isinstance(leaf, KerasTensor):
@@ -59,7 +63,7 @@ def graph_config(model):
         nodes = [node(call) for call in calls_of[id(owner)]]
         written = operation_config.operation_entry(owner) if isinstance(owner, Call) else None
         written = serialize_keras_object(owner) if written is None else written
-        layers.append({**written, "name": owner.name, "inbound_nodes": nodes})
+        layers.append({**written, "name": names[id(owner)], "inbound_nodes": nodes})
     return {
         "name": model.name,
         "trainable": model.trainable,
@@ -67,6 +71,26 @@ def graph_config(model):
         "input_layers": _places(recording.inputs, history),
         "output_layers": _places(recording.outputs, history),
     }
+
+
+def _is_known(call):
+    """Whether a call can be written: of a layer, of a module in the closed list, or of an operation."""
+    if not call.is_module:
+        return operation_config.is_known(call)
+    return "_keras" in call.target.__dict__ or torch_modules.is_known(call.target)
+
+
+def _names(model):
+    """Return the names of what is called by `id`; plain torch modules have their keys in the model."""
+    operations, keys = model._recording.operations, model._keys
+    names = {id(owner): owner.name for owner in operations if hasattr(owner, "name")}
+    for owner in operations:
+        if id(owner) not in names:
+            taken = set(names.values())
+            name = keys.get(id(owner), "torch_module")
+            numbered = (f"{name}_{number}" for number in itertools.count(1))
+            names[id(owner)] = next(n for n in itertools.chain([name], numbered) if n not in taken)
+    return names
 
 
 def _places(structure, history):

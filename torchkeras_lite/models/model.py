@@ -6,6 +6,7 @@ from torch import nn
 
 from torchkeras_lite.base import nested
 from torchkeras_lite.base.checks import describe, suggestion
+from torchkeras_lite.base.old_names import takes_old
 from torchkeras_lite.base.registry import CustomObjectScope
 from torchkeras_lite.engine import collecting, shapes, sharding
 from torchkeras_lite.engine.keras_tensor import Call, KerasTensor
@@ -15,6 +16,7 @@ from torchkeras_lite.export.formats import export_model
 from torchkeras_lite.export.source import to_source, to_torch
 from torchkeras_lite.models import graph_model, state_tree
 from torchkeras_lite.models.graph_config import graph_config, tensors_from_config
+from torchkeras_lite.models.old_methods import OldModelMethods
 from torchkeras_lite.models.quantizing import quantize_model
 from torchkeras_lite.models.wrapped_module import ModuleCalls
 from torchkeras_lite.saving.model_files import save_model
@@ -22,11 +24,12 @@ from torchkeras_lite.saving.model_json import model_to_json
 from torchkeras_lite.saving.once import written_once
 from torchkeras_lite.saving.torch_weights import export_torch_weights, load_torch_weights
 from torchkeras_lite.saving.weight_files import load_weights, save_weights
+from torchkeras_lite.training import old_arguments
 from torchkeras_lite.training.trainer import Trainer
 from torchkeras_lite.utils.summary import print_summary
 
 
-class Model(Trainer, Layer):
+class Model(OldModelMethods, Trainer, Layer):
     """Layers with a training loop.
 
     `Model(inputs, outputs)` makes a model from symbolic tensors; a subclass defines `call` (and keeps its
@@ -120,15 +123,16 @@ class Model(Trainer, Layer):
         return f" (the input with name '{tensor.name}' and path '{'.'.join(map(str, path))}')"
 
     def _note_shapes(self, args, kwargs):
-        """Remember the shapes of the first call, with which a file has the model built."""
-        given = self._call_signature.bind(args, kwargs)
-        found = {
-            f"{name}_shape": nested.map_structure(lambda leaf: tuple(leaf.shape), value)
-            for name, value in given.items()
+        """Remember the shapes of the first call, with which a file has the model built, and its dtypes."""
+        given = {
+            f"{name}_shape": value
+            for name, value in self._call_signature.bind(args, kwargs).items()
             if all(hasattr(leaf, "shape") for leaf in nested.flatten(value)) and nested.flatten(value)
         }
-        if found:
+        if given:
+            found = nested.map_structure(lambda leaf: tuple(leaf.shape), given)
             self.__dict__["_build_arguments"] = ((), found)
+            self.__dict__["_build_dtypes"] = nested.map_structure(lambda leaf: leaf.dtype, given)
 
     def _standardize(self, args, kwargs):
         args, kwargs, training = super()._standardize(args, kwargs)
@@ -221,6 +225,11 @@ class Model(Trainer, Layer):
         )
 
     @property
+    def _layers(self):
+        """`layers`, under the name that packages made for Keras read."""
+        return self.layers
+
+    @property
     def operations(self):
         """The layers, operations and calls of functions of the graph, in Keras's order."""
         self._need_graph("operations")
@@ -280,6 +289,7 @@ class Model(Trainer, Layer):
         """Write the model to a `.keras` file; see `saving.save_model`."""
         save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
+    @takes_old(old_arguments.SAVE_WEIGHTS)
     def save_weights(self, filepath, overwrite=True, max_shard_size=None):
         """Write the weights alone to a `.weights.h5` file; see `saving.save_weights`."""
         save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
@@ -431,7 +441,7 @@ class Model(Trainer, Layer):
 
     def __getstate__(self):
         state = super().__getstate__()
-        for key in ("_graph_module", "_generated", "_batch_step"):
+        for key in ("_graph_module", "_generated", "_batch_step", "_compiled_steps"):
             state.pop(key, None)
         state["_keys"] = [(self._modules[key], key) for key in self._keys.values()]
         if self._recording is not None:

@@ -2,6 +2,7 @@
 
 from torchkeras_lite.base import registry, serialization
 from torchkeras_lite.base.lookup import Lookup
+from torchkeras_lite.base.old_names import old_members
 from torchkeras_lite.optimizers import legacy, schedules
 from torchkeras_lite.optimizers.adafactor import Adafactor
 from torchkeras_lite.optimizers.adagrad import Adadelta, Adagrad
@@ -105,3 +106,5 @@ __all__ = [
     "schedules",
     "serialize",
 ]
+
+__getattr__ = old_members(__name__)

@@ -2,6 +2,7 @@
 
 import torch
 
+from torchkeras_lite.optimizers.arguments import epsilon_of
 from torchkeras_lite.optimizers.foreach import add_quotients_, add_scaled_, average_squares_
 from torchkeras_lite.optimizers.optimizer import Optimizer
 
@@ -22,7 +23,7 @@ class Adagrad(Optimizer):
     def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, *options, **kwargs):
         super().__init__(learning_rate, *options, **kwargs)
         self.initial_accumulator_value = initial_accumulator_value
-        self.epsilon = epsilon
+        self.epsilon = epsilon_of(epsilon)
 
     def create_slots(self, variables):
         """Make the sums of squares."""
@@ -56,7 +57,7 @@ class Adadelta(Optimizer):
     def __init__(self, learning_rate=0.001, rho=0.95, epsilon=1e-7, *options, **kwargs):
         super().__init__(learning_rate, *options, **kwargs)
         self.rho = rho
-        self.epsilon = epsilon
+        self.epsilon = epsilon_of(epsilon)
 
     def create_slots(self, variables):
         """Make the averages of squared gradients and squared steps."""

@@ -2,6 +2,7 @@
 
 import torch
 
+from torchkeras_lite.optimizers.arguments import epsilon_of
 from torchkeras_lite.optimizers.foreach import add_quotients_, average_, average_squares_
 from torchkeras_lite.optimizers.optimizer import Optimizer
 
@@ -35,7 +36,7 @@ class Adam(Optimizer):
         super().__init__(learning_rate, *options, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
-        self.epsilon = epsilon
+        self.epsilon = epsilon_of(epsilon)
         self.amsgrad = amsgrad
 
     def create_slots(self, variables):

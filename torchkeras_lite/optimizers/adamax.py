@@ -2,6 +2,7 @@
 
 import torch
 
+from torchkeras_lite.optimizers.arguments import epsilon_of
 from torchkeras_lite.optimizers.foreach import add_quotients_, average_, average_squares_
 from torchkeras_lite.optimizers.host_variable import HostVariable
 from torchkeras_lite.optimizers.optimizer import Optimizer
@@ -26,7 +27,7 @@ class Adamax(Optimizer):
         super().__init__(learning_rate, *options, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
-        self.epsilon = epsilon
+        self.epsilon = epsilon_of(epsilon)
 
     def create_slots(self, variables):
         """Make the averages and the largest gradients."""
@@ -62,7 +63,7 @@ class Nadam(Optimizer):
         super().__init__(learning_rate, *options, **kwargs)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
-        self.epsilon = epsilon
+        self.epsilon = epsilon_of(epsilon)
         self._product = 1.0
 
     def create_slots(self, variables):

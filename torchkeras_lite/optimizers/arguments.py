@@ -2,28 +2,50 @@
 
 import inspect
 
+from torchkeras_lite.base import config
 from torchkeras_lite.base.checks import refuse_unknown as _refuse_unknown
 from torchkeras_lite.base.checks import unit_interval
+from torchkeras_lite.base.old_names import Dropped, tell
 
 IGNORED = ("jit_compile", "is_legacy_optimizer")
+OLD = {
+    "schedule_decay": Dropped(only=(None, 0.004), remedy="leave it out, momentum has a schedule of its own"),
+}
 
 
 def take_old(owner, learning_rate, kwargs):
-    """Take tf.keras's arguments out of `kwargs` and return the learning rate they leave.
+    """Take tf.keras's arguments out of `kwargs`; return the learning rate and the decay they leave.
+
+    With `decay` the learning rate of update number `t`, from 0, is `learning_rate / (1 + decay * t)`.
 
     Raises:
-        ValueError: `decay`, which a schedule has replaced.
+        ValueError: `decay` is negative, or there is a schedule beside it.
     """
+    kind = type(owner).__name__
     for name in IGNORED:
         kwargs.pop(name, None)
-    decay = kwargs.pop("decay", None)
+    for name in OLD.keys() & kwargs.keys():
+        OLD[name].read(kind, name, kwargs.pop(name), ())
+    if "lr" in kwargs:
+        tell("An optimizer's argument `lr`", "write `learning_rate`")
+        learning_rate = kwargs.pop("lr")
+    decay = kwargs.pop("decay", None) or 0.0
     if decay:
-        raise ValueError(
-            f"{type(owner).__name__}: `decay` is no longer an argument, got decay={decay!r}. Pass "
-            "`learning_rate=schedules.InverseTimeDecay(initial_learning_rate, decay_steps=1, "
-            f"decay_rate={decay!r})`."
+        if decay < 0 or callable(learning_rate):
+            raise ValueError(
+                f"{kind}: `decay` must be a number of 0 or more, beside a learning rate that is a number, "
+                f"got decay={decay!r}, learning_rate={learning_rate!r}. Pass a schedule alone."
+            )
+        tell(
+            "An optimizer's argument `decay`",
+            "write `learning_rate=schedules.InverseTimeDecay(learning_rate, 1, decay)`",
         )
-    return kwargs.pop("lr", learning_rate)
+    return learning_rate, float(decay)
+
+
+def epsilon_of(value):
+    """Return `epsilon`; `None` means the one of the configuration, as in Keras 2."""
+    return config.epsilon() if value is None else value
 
 
 def refuse_unknown(owner, kwargs):

@@ -2,6 +2,7 @@
 
 import warnings
 
+from torchkeras_lite.base.old_names import old_members
 from torchkeras_lite.optimizers import adagrad, adam, ftrl, optimizer, rmsprop, sgd
 
 __all__ = ["SGD", "Adagrad", "Adam", "Ftrl", "Optimizer", "RMSprop"]
@@ -61,3 +62,6 @@ class SGD(metaclass=_Modern):
     """`optimizers.SGD` by its old name."""
 
     modern = sgd.SGD
+
+
+__getattr__ = old_members(__name__)

@@ -32,7 +32,7 @@ class LossScaleOptimizer(Optimizer):
         initial_scale: The scale at the start.
         dynamic_growth_steps: Good steps until the scale is doubled.
         name: A name.
-        **kwargs: `dynamic=True` of tf.keras is accepted.
+        **kwargs: `dynamic=True` and `loss_scale="dynamic"` of tf.keras are accepted.
 
     Raises:
         ValueError: an option that belongs to the inner optimizer, `dynamic=False`, or an unknown argument.
@@ -157,6 +157,11 @@ class LossScaleOptimizer(Optimizer):
 
 
 def _check_arguments(kwargs):
+    if kwargs.pop("loss_scale", "dynamic") not in ("dynamic", None):
+        raise ValueError(
+            "LossScaleOptimizer: a fixed `loss_scale` is not supported. Instead, set `loss_scale_factor` on "
+            "the optimizer itself."
+        )
     if not kwargs.pop("dynamic", True):
         raise ValueError(
             "LossScaleOptimizer: dynamic=False is not supported. Instead, set `loss_scale_factor` on the "

@@ -41,11 +41,11 @@ class Optimizer(OptimizerState):
             by it.
         gradient_accumulation_steps: Update once in that many calls, an integer >= 2, with the mean gradient.
         name: A name; an automatic one by default.
-        **kwargs: tf.keras's `lr` is taken as the learning rate.
+        **kwargs: tf.keras's `lr` is taken as the learning rate. With its `decay` the rate of update number
+            `t`, from 0, is `learning_rate / (1 + decay * t)`, and `learning_rate` stays assignable.
 
     Raises:
-        ValueError: an option out of its range, more than one clipping option, an unknown argument, or
-            tf.keras's `decay`.
+        ValueError: an option out of its range, more than one clipping option, an unknown argument.
 
     Source: Keras 3 `keras.optimizers.Optimizer`. Differs from `torch.optim`: weight decay is always
     decoupled (Loshchilov and Hutter 2017, arXiv:1711.05101), clipping and averaging are built in, and

@@ -2,7 +2,7 @@
 
 import torch
 
-from torchkeras_lite.optimizers.arguments import check_momentum
+from torchkeras_lite.optimizers.arguments import check_momentum, epsilon_of
 from torchkeras_lite.optimizers.foreach import add_quotients_, average_, average_squares_
 from torchkeras_lite.optimizers.optimizer import Optimizer
 
@@ -32,7 +32,7 @@ class RMSprop(Optimizer):
         super().__init__(learning_rate, *options, **kwargs)
         self.rho = rho
         self.momentum = check_momentum(self, momentum)
-        self.epsilon = epsilon
+        self.epsilon = epsilon_of(epsilon)
         self.centered = centered
 
     def create_slots(self, variables):

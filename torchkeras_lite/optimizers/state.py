@@ -42,7 +42,7 @@ class OptimizerState:
         name=None,
         **kwargs,
     ):
-        learning_rate = take_old(self, learning_rate, kwargs)
+        learning_rate, self.decay = take_old(self, learning_rate, kwargs)
         refuse_unknown(self, kwargs)
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm
@@ -106,7 +106,7 @@ class OptimizerState:
         """Return the learning rate of the step to come as a Python number."""
         rate = self._rate
         if not callable(rate):
-            return rate
+            return rate / (1.0 + self.decay * self._updates()) if self.decay else rate
         return rate.at(self._calls) if isinstance(rate, LearningRateSchedule) else float(rate())
 
     @property
@@ -276,6 +276,8 @@ class OptimizerState:
         for name in inspect.signature(OptimizerState.__init__).parameters:
             if name not in ("self", "learning_rate", "kwargs"):
                 config[name] = getattr(self, name)
+        if self.decay:
+            config["decay"] = self.decay
         rate = self._rate
         config["learning_rate"] = serialization.serialize_keras_object(rate) if callable(rate) else rate
         return config

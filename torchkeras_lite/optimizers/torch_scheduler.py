@@ -39,6 +39,8 @@ class TorchScheduler:
     Source: `torch.optim.lr_scheduler`; the dict is PyTorch Lightning's.
     """
 
+    saved_elsewhere = ("optimizer",)  # by the model
+
     def __init__(self, given, optimizer):
         self.interval = self.monitor = None
         if isinstance(given, dict):

@@ -354,8 +354,10 @@ def _columns(structure):
         return {key: _columns(value) for key, value in structure.items()}
     if isinstance(structure, tuple):
         return nested.like(structure, [_columns(value) for value in structure])
-    if hasattr(structure, "items") and hasattr(structure, "to_dict"):  # a data frame
+    if hasattr(structure, "columns") and hasattr(structure, "to_dict"):  # a data frame
         return {key: np.asarray(value) for key, value in structure.items()}
+    if hasattr(structure, "to_numpy"):  # a series
+        structure = structure.to_numpy()
     if isinstance(structure, list) and not is_text(structure):
         structure = convert(structure)
     if is_text(structure):

@@ -47,10 +47,10 @@ class Tensor(torch.Tensor, metaclass=_AnyTensor):
         return _wrap_parts(result) if isinstance(result, (tuple, list)) else result
 
     def __float__(self):
-        return float(self.numpy())
+        return float(self.numpy().item())  # of one element, whatever its axes, as NumPy did for TensorFlow
 
     def __int__(self):
-        return int(self.numpy())
+        return int(self.numpy().item())
 
     @property
     def shape(self):

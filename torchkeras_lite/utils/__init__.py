@@ -1,5 +1,6 @@
 """Utilities: summaries and curves, seeds, labels, and the names scripts look for under `keras.utils`."""
 
+from torchkeras_lite.base.old_names import old_members
 from torchkeras_lite.base.registry import (
     CustomObjectScope,
     custom_object_scope,
@@ -85,3 +86,5 @@ __all__ = [
     "to_categorical",
     "unpack_x_y_sample_weight",
 ]
+
+__getattr__ = old_members(__name__)

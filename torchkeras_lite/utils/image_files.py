@@ -10,6 +10,7 @@ import torch
 
 from torchkeras_lite.base import config
 from torchkeras_lite.base.checks import int_tuple, one_of
+from torchkeras_lite.base.old_names import Renamed, takes_old
 from torchkeras_lite.callbacks.extras import extra
 from torchkeras_lite.imaging.resize import resize
 
@@ -34,6 +35,7 @@ def pillow(user):
     return extra("PIL.Image", "pillow", user)
 
 
+@takes_old({"grayscale": Renamed(("color_mode",), {True: "grayscale", False: "rgb"})})
 def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", keep_aspect_ratio=False):
     """Return the image in a file, as Pillow holds it.
 

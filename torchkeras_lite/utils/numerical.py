@@ -5,8 +5,16 @@ import torch
 
 from torchkeras_lite.base import config
 from torchkeras_lite.base.device import default_device
+from torchkeras_lite.base.old_names import Dropped, Renamed, takes_old
+
+OLD = {
+    "dtype": Dropped(remedy="cast the result"),
+    "nb_classes": Renamed(("num_classes",)),
+    "y": Renamed(("x",)),
+}
 
 
+@takes_old(OLD)
 def to_categorical(x, num_classes=None):
     """Return class numbers as one-hot vectors.
 

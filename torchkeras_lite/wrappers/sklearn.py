@@ -102,17 +102,22 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
 
     Args:
         model, warm_start, model_kwargs, fit_kwargs: A compiled model (each `fit` trains a clone) or a
-            function
-            of `X`, `y` that returns one; whether `fit` goes on with the last model; further arguments of that
-            function; and of every `model.fit`.
+            function of `X`, `y` that returns one; whether `fit` goes on with the last model; further
+            arguments of that function; and of every `model.fit`.
 
     Source: Keras 3 `keras.wrappers.SKLearnClassifier`. Differs from Keras: `predict_proba` where the outputs
-    are probabilities, and predictions show no progress bar.
+    are probabilities; `decision_function` of two classes has one value a sample, as scikit-learn's checks and
+    scorers want, where Keras returns both outputs; predictions show no progress bar.
     """
 
     def decision_function(self, X):
-        """Return the outputs of the model, one column a class."""
-        return self._outputs(X)
+        """Return the outputs of the model, one column a class.
+
+        Of two classes, return the second's outputs less the first's: above 0 means the second class, which is
+        what scorers such as `roc_auc` read.
+        """
+        outputs = self._outputs(X)
+        return outputs[:, 1] - outputs[:, 0] if outputs.shape[-1] == 2 else outputs
 
     def predict_proba(self, X):
         """Return the probabilities of the classes.
