@@ -1,0 +1,112 @@
+"""Programs that the tests run in processes of their own, by name."""
+
+IMPORTS = """
+import keras, keras.losses, keras.layers.convolutional, tensorflow as tf
+from keras.layers import *
+from tensorflow.keras import layers, Sequential
+from tensorflow.keras.layers import Dense as Other
+from keras.layers.core import Dense, Activation
+from keras.utils.np_utils import to_categorical
+from keras.optimizers.legacy import SGD
+from keras.applications.resnet50 import ResNet50, preprocess_input
+from keras.datasets import mnist
+from keras.engine.topology import Layer as Old
+from keras.engine import InputSpec
+from keras.preprocessing.image import ImageDataGenerator
+from keras.preprocessing.text import Tokenizer
+from keras.preprocessing.sequence import pad_sequences
+from keras.wrappers.scikit_learn import KerasClassifier
+from keras.src.layers.layer import Layer
+from keras.src.saving import saving_lib, serialization_lib
+from keras.src.backend.common.keras_tensor import KerasTensor
+from keras.src import backend, ops
+from tensorflow.keras.layers.experimental.preprocessing import Normalization
+from tensorflow.keras.mixed_precision import experimental as mixed
+from tensorflow.python.keras.layers import LSTM
+import tensorflow.keras.backend as K
+import tensorflow.compat.v1 as tf1
+import torchkeras_lite as tk
+
+assert Dense is Other is layers.Dense is tf.keras.layers.Dense is tk.layers.Dense
+assert Conv2D is keras.layers.convolutional.Conv2D is tk.layers.Conv2D
+assert Layer is Old is keras.layers.Layer is tk.Layer
+assert LSTM is tk.layers.LSTM and KerasTensor is tk.KerasTensor and Normalization is tk.layers.Normalization
+assert saving_lib.load_model is tk.saving.load_model
+assert serialization_lib.deserialize_keras_object is tk.saving.deserialize_keras_object
+assert keras.losses.get is tk.losses.get and ops.relu is tk.ops.relu
+assert keras.__version__ == keras.version() == "3.15.1" and backend.backend() == K.backend() == "torch"
+assert tf1.constant is tf.constant
+assert "Dense" in dir(keras.layers) and "Dense" in keras.layers.__all__
+print("done")
+"""
+
+ABSENT = """
+import importlib
+for statement, text in {
+    "import keras.nonsense": "No module named 'keras.nonsense'",
+    "from keras.layers import Denze": "did you mean 'Dense'",
+    "from keras.src.layers import Nonsense": "cannot import name 'Nonsense' from 'keras.src.layers'",
+    "from keras.src.some.file import Whatever": "torchkeras_lite has no `Whatever`",
+    "import tensorflow.nonsense": "No module named 'tensorflow.nonsense'",
+}.items():
+    try:
+        exec(statement)
+    except ImportError as error:
+        assert text in str(error), (statement, error)
+    else:
+        raise AssertionError(statement)
+import keras
+try:
+    keras.layers.Denze
+except AttributeError as error:
+    assert "did you mean 'Dense'" in str(error)
+assert not hasattr(keras.src.utils, "nothing_of_this_name")
+print("done")
+"""
+
+PICKLES = """
+import pickle, sys
+import keras
+from keras import layers
+
+class Own(layers.Layer):
+    def call(self, x):
+        return x + 1
+
+assert sys.argv[1:] == ["--some", "argument"]
+assert __name__ == "__main__" and __file__.endswith("pickles.py")
+import beside
+assert pickle.loads(pickle.dumps(Own())).__class__ is Own
+assert pickle.loads(pickle.dumps(keras.layers)) is keras.layers
+print("done")
+"""
+
+FAILS = """
+def inner():
+    raise ValueError("of the script")
+
+inner()
+"""
+
+# Code in `site-packages` that asks for TensorFlow before and after the program does.
+PACKAGE = """
+import importlib.util
+
+def has_tensorflow():
+    found = importlib.util.find_spec("tensorflow") is not None
+    try:
+        import tensorflow
+    except ImportError:
+        assert not found
+        return False
+    return True
+"""
+
+ASKS = """
+import keras
+import asks_for_tensorflow
+assert not asks_for_tensorflow.has_tensorflow()
+import tensorflow as tf
+assert asks_for_tensorflow.has_tensorflow()
+print("done")
+"""

@@ -1,0 +1,100 @@
+"""Programs for Keras and TensorFlow, run as they stand."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from as_keras import packages, programs
+
+ROOT = Path(__file__).parents[2]
+FIRST = "import torchkeras_lite.as_keras\n"
+
+
+def run(*arguments, expect=0, **environment):
+    """Run Python with arguments and return what it printed."""
+    path = os.pathsep.join(filter(None, (str(ROOT), environment.pop("PYTHONPATH", ""))))
+    result = subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == expect, result.stderr[-3000:]
+    return result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("program", ["IMPORTS", "ABSENT"])
+def test_names_mean_this_package(program):
+    out, _ = run("-c", FIRST + getattr(programs, program))
+    assert out.strip() == "done"
+
+
+def test_old_modules_are_told_once():
+    code = FIRST + "import keras.layers.core, keras.layers.core\nfrom keras.layers.core import Dense\n"
+    _, err = run("-W", "always::DeprecationWarning", "-c", code)
+    assert err.count("the module `keras.layers.core` is of an older Keras") == 1
+    assert "import from `torchkeras_lite.layers`" in err
+
+
+def test_run(tmp_path):
+    script = tmp_path / "pickles.py"
+    script.write_text(programs.PICKLES)
+    (tmp_path / "beside.py").write_text("")
+    out, _ = run("-m", "torchkeras_lite", "run", str(script), "--some", "argument")
+    assert out.strip() == "done"
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__main__.py").write_text("import sys, keras; print(sys.argv[1:], keras.__version__)")
+    out, _ = run("-m", "torchkeras_lite", "run", "-m", "package", "-x", PYTHONPATH=str(tmp_path))
+    assert out.strip() == "['-x'] 3.15.1"
+
+
+def test_run_shows_the_script_alone_when_it_fails(tmp_path):
+    script = tmp_path / "fails.py"
+    script.write_text(programs.FAILS)
+    _, err = run("-m", "torchkeras_lite", "run", str(script), expect=1)
+    assert err.startswith("Traceback")
+    assert "of the script" in err
+    assert "torchkeras_lite" not in err
+    script.write_text("import sys; sys.exit(7)")
+    run("-m", "torchkeras_lite", "run", str(script), expect=7)
+    _, err = run("-m", "torchkeras_lite", "run", str(tmp_path / "missing.py"), expect=1)
+    assert "missing.py" in err
+
+
+def test_packages_are_told_honestly_whether_tensorflow_is_there(tmp_path):
+    """The folder stands for `site-packages`."""
+    (tmp_path / "asks_for_tensorflow.py").write_text(programs.PACKAGE)
+    code = f"{FIRST}from torchkeras_lite.as_keras import finder\nfinder._INSTALLED += ({str(tmp_path)!r},)\n"
+    out, _ = run("-c", code + programs.ASKS, PYTHONPATH=str(tmp_path))
+    assert out.strip() == "done"
+
+
+def test_what_is_installed_is_hidden_and_left_alone(tmp_path):
+    for name in ("keras", "tensorflow"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("real = True")
+    (tmp_path / "asks_for_tensorflow.py").write_text(programs.PACKAGE.replace("is not None", "and False"))
+    code = f"{FIRST}from torchkeras_lite.as_keras import finder\nfinder._INSTALLED += ({str(tmp_path)!r},)\n"
+    code += "import keras, asks_for_tensorflow\nassert not hasattr(keras, 'real')\n"
+    code += "try: asks_for_tensorflow.has_tensorflow()\nexcept ModuleNotFoundError as error: print(error)\n"
+    out, _ = run("-c", code, PYTHONPATH=str(tmp_path))
+    assert "only the program itself may ask" in out
+    _, err = run("-c", f"import keras\n{FIRST}", PYTHONPATH=str(tmp_path), expect=1)
+    assert "RuntimeError: torchkeras_lite.as_keras: 'keras' was imported before" in err
+
+
+PACKAGES = [name for name, value in vars(packages).items() if not name.startswith("_") and "import" in value]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_made_for_keras_work_as_they_are(package):
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    code = f"{FIRST}{getattr(packages, package)}\nassert keras.Model.__module__.startswith('torchkeras_lite')"
+    run("-W", "ignore", "-c", f"{code}\nprint('done')", MPLBACKEND="Agg", KERAS_BACKEND="torch")
