@@ -90,6 +90,14 @@ def text():
     return Model(tokens, layers.Dense(1)(joined)), [batch]
 
 
+def dropping():
+    """Recurrent layers that drop features, the same ones in all steps."""
+    inputs = Input((None, 4))
+    x = layers.LSTM(5, dropout=0.3, return_sequences=True)(inputs)
+    x = layers.Bidirectional(layers.GRU(3, dropout=0.5))(x)
+    return Model(inputs, layers.Dense(2)(x)), [torch.randn(3, 6, 4)]
+
+
 def transformer():
     tokens = Input((None,), dtype="int32", name="tokens")
     x = layers.Embedding(10, 8)(tokens)
@@ -154,6 +162,7 @@ MAKERS = {
         channels_first,
         sequences,
         text,
+        dropping,
         transformer,
         own_layers,
         nested,

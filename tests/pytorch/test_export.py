@@ -82,6 +82,22 @@ def test_recurrent_modules_become_operators_of_onnx(tmp_path):
     assert [operators.count(name) for name in ("LSTM", "GRU", "RNN", "Loop")] == [4, 1, 1, 0]
 
 
+@pytest.mark.parametrize("kind", ["Average", "Max"])
+@pytest.mark.parametrize("sizes", [(7,), (7, 5), (4, 5, 6)], ids=["1", "2", "3"])
+def test_adaptive_pooling_to_onnx(kind, sizes, tmp_path):
+    layer = getattr(layers, f"Adaptive{kind}Pooling{len(sizes)}D")
+    model = Sequential([Input((*sizes, 2)), layer(3)])
+    model.export(tmp_path / "model.onnx", verify=True)
+
+
+def test_an_operator_that_onnx_lacks_is_named(tmp_path):
+    inputs = Input((4,))
+    model = Model(inputs, torch.special.bessel_j0(inputs))
+    with pytest.raises(ValueError, match=r"operator \w+\.bessel_j0, for which .* format='torch'"):
+        model.export(tmp_path / "model.onnx")
+    model.export(tmp_path / "model.pt2", verify=True)
+
+
 def test_onnx_names_inputs_and_dynamic_axes(tmp_path):
     path = str(tmp_path / "model.onnx")
     several_inputs().export(path)

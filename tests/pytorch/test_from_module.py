@@ -33,6 +33,44 @@ class Net(nn.Module):
         return self.fc(self.dropout(x.mean((2, 3))))
 
 
+class Residual(nn.Module):
+    """A basic block as torchvision's ResNets have it."""
+
+    def __init__(self, channels, filters, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, filters, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(filters)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(filters, filters, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(filters)
+        self.downsample = None
+        if stride != 1 or channels != filters:
+            shortcut = nn.Conv2d(channels, filters, 1, stride, bias=False)
+            self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(filters))
+
+    def forward(self, x):
+        identity = x if self.downsample is None else self.downsample(x)
+        x = self.relu(self.bn1(self.conv1(x)))
+        return self.relu(self.bn2(self.conv2(x)) + identity)
+
+
+class ResNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 4, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(4)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.layer1 = nn.Sequential(Residual(4, 4, 1), Residual(4, 4, 1))
+        self.layer2 = nn.Sequential(Residual(4, 8, 2), Residual(8, 8, 1))
+        self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
+        self.fc = nn.Linear(8, 4)
+
+    def forward(self, x):
+        x = self.maxpool(torch.relu(self.bn1(self.conv1(x))))
+        x = self.avgpool(self.layer2(self.layer1(x)))
+        return self.fc(torch.flatten(x, 1))
+
+
 class Two(nn.Module):
     def __init__(self):
         super().__init__()
@@ -68,10 +106,12 @@ def classifier(module, **options):
     return model
 
 
-def test_fit_evaluate_predict_summary():
-    net = Net()
+@pytest.mark.parametrize(("make", "parts"), [(Net, "layers"), (ResNet, "layer2")], ids=["net", "resnet"])
+def test_fit_evaluate_predict_summary(make, parts):
+    torch.manual_seed(0)
+    net = make()
     model = classifier(net)
-    history = model.fit(X, Y, epochs=3, verbose=0, validation_split=0.25).history
+    history = model.fit(X, Y, epochs=5, verbose=0, validation_split=0.25).history
     assert set(history) == {"accuracy", "loss", "val_accuracy", "val_loss"}
     assert history["loss"][-1] < history["loss"][0]
     loss, accuracy = model.evaluate(X, Y, verbose=0)
@@ -83,7 +123,7 @@ def test_fit_evaluate_predict_summary():
     assert accuracy == pytest.approx((outputs.argmax(1).numpy() == Y).mean())
     lines = []
     model.summary(print_fn=lines.append)
-    assert all(f"{name} (" in "\n".join(lines) for name in ("conv1", "bn1", "layers", "fc"))
+    assert all(f"{name} (" in "\n".join(lines) for name in ("conv1", "bn1", parts, "fc"))
     assert model.get_layer("fc") is net.fc
     assert model.count_params() == sum(tensor.numel() for tensor in net.state_dict().values())
 
@@ -176,8 +216,50 @@ def test_dataclasses_as_transformers_return_them():
     assert chosen.predict(inputs, verbose=0).shape == (16, 4)
 
 
-def test_it_can_be_written_out_and_exported(tmp_path):
-    model = Model.from_module(Net().eval())
+@pytest.mark.filterwarnings("ignore")  # of transformers, about the packages that it finds
+def test_a_model_of_transformers(tmp_path):
+    import transformers
+
+    config = transformers.BertConfig(
+        vocab_size=20,
+        hidden_size=8,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+        num_labels=3,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    make = transformers.BertForSequenceClassification
+    net = make(config)
+    keys = list(net.state_dict())
+    ids = np.random.default_rng(0).integers(1, 20, (32, 6))
+    inputs = {"input_ids": ids, "attention_mask": (ids < 18).astype("int64")}
+    model = classifier(net, outputs="logits")
+    history = model.fit(inputs, ids[:, 0] % 3, epochs=4, verbose=0, validation_split=0.25).history
+    assert history["loss"][-1] < history["loss"][0]
+    assert set(model.evaluate(inputs, ids[:, 0] % 3, verbose=0, return_dict=True)) == {"loss", "accuracy"}
+    logits = model.predict(inputs, verbose=0)
+    with torch.no_grad():
+        expected = net.eval()(**{key: torch.as_tensor(array) for key, array in inputs.items()})
+    np.testing.assert_allclose(logits, expected.logits.numpy(), rtol=1e-4, atol=1e-6)
+    assert list(model.state_dict()) == keys
+    assert set(Model.from_module(net).predict(inputs, verbose=0)) == {"logits"}
+    lines = []
+    model.summary(print_fn=lines.append)
+    assert all(name in "\n".join(lines) for name in ("bert (BertModel)", "classifier (Linear)"))
+    model.save_weights(tmp_path / "bert.safetensors")
+    other = make.from_pretrained(None, config=config, state_dict=net.state_dict())  # transformers reads ours
+    assert torch.equal(other.classifier.weight, net.classifier.weight)
+    again = Model.from_module(make(config), outputs="logits")
+    again.load_weights(tmp_path / "bert.safetensors")
+    np.testing.assert_allclose(again.predict(inputs, verbose=0), logits, rtol=1e-5)
+    model.export(tmp_path / "bert.pt2", verify=True)  # the dtypes of the inputs are those of the first call
+
+
+@pytest.mark.parametrize("make", [Net, ResNet], ids=["net", "resnet"])
+def test_it_can_be_written_out_and_exported(make, tmp_path):
+    model = Model.from_module(make().eval())
     model(torch.as_tensor(X))
     model.export(tmp_path / "net.pt2", verify=True)
     net = model.to_torch()

@@ -8,13 +8,17 @@ import pytest
 import torch
 from torch import nn
 from torch.export import Dim
+from torch.export._patches import (
+    register_gru_while_loop_decomposition,
+    register_lstm_while_loop_decomposition,
+)
 from torch.nn.utils import parametrizations, prune
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 from pytorch.citizens import BATCHES, FIRST, MAKERS
-from torchkeras_lite import Input, Model, layers
+from torchkeras_lite import Input, Layer, Model, Sequential, layers
 
 close = torch.testing.assert_close
 
@@ -77,6 +81,69 @@ def test_symbolic_trace(model, batch):
     assert all(node.users or node.op in ("output", "placeholder") for node in traced.graph.nodes)
 
 
+class Doubling(Layer):
+    """Keeps a loss, and does something else in training."""
+
+    def call(self, inputs, training=None):
+        self.add_loss(inputs.square().mean())
+        return inputs * 2 if training else inputs
+
+
+def stack(*parts, shape=(4,), dtype=None):
+    return Sequential([Input(shape, dtype=dtype), *parts])
+
+
+def block_inside():
+    """Layers that branch on shapes, in a layer and in a model inside."""
+    inputs = Input((6, 4))
+    x = layers.Bidirectional(layers.LSTM(3, return_sequences=True))(inputs)
+    inner = Model(inputs, layers.Dense(4)(layers.Add()([x, layers.Conv1D(6, 3, padding="same")(x)])))
+    outer = Input((6, 4))
+    return Model(outer, layers.MultiHeadAttention(2, 3)(inner(outer), inner(outer)))
+
+
+TRACED = {
+    "blocks in blocks": (block_inside, torch.rand(3, 6, 4)),
+    "losses and modes": (lambda: stack(layers.Dense(4), Doubling(), layers.Dropout(0.5)), torch.rand(3, 4)),
+    "casts": (lambda: stack(layers.Dense(4, dtype="mixed_bfloat16"), layers.Dense(2)), torch.rand(3, 4)),
+    "preprocessing": (
+        lambda: stack(layers.Normalization(mean=1.0, variance=4.0), layers.Dense(2)),
+        torch.rand(3, 4),
+    ),
+    "masks": (
+        lambda: stack(layers.Embedding(9, 4, mask_zero=True), layers.GRU(3), shape=(None,), dtype="int32"),
+        torch.tensor([[1, 2, 0], [3, 0, 0]]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(TRACED))
+def test_symbolic_trace_of_what_branches(name):
+    make, batch = TRACED[name]
+    model = make().eval()
+    traced = torch.fx.symbolic_trace(model)
+    traced.graph.lint()
+    for training in (False, True):
+        traced.train(training)
+        model.train(training)
+        torch.manual_seed(0)
+        found = traced(batch)
+        torch.manual_seed(0)
+        close(found, model(batch))
+    traced.eval()
+    close(traced(batch), model.eval()(batch))
+    assert all(torch.is_tensor(loss) for loss in model.losses)
+
+
+def test_symbolic_trace_keeps_a_mode_that_a_call_was_given():
+    inputs = Input((8,))
+    base = stack(layers.Dropout(0.5), shape=(8,))
+    model = Model(inputs, base(inputs, training=False)).train()
+    traced = torch.fx.symbolic_trace(model).train()
+    batch = torch.rand(3, 8)
+    close(traced(batch), batch)
+
+
 @pytest.mark.parametrize("dynamic", [False, True], ids=["static", "dynamic batch"])
 @pytest.mark.filterwarnings("ignore")
 def test_export(model, batch, dynamic, tmp_path):
@@ -87,6 +154,36 @@ def test_export(model, batch, dynamic, tmp_path):
     part = batch[:3] if dynamic else batch
     close(again(part), model(part))
     assert set(program.state_dict) == set(model.state_dict())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_export_of_low_rank_weights():
+    """While it exports, torch puts plain tensors in the place of parameters."""
+    model = stack(layers.EinsumDense("ab,bc->ac", output_shape=3, lora_rank=2)).eval()
+    batch = torch.rand(2, 4)
+    close(torch.export.export(model, (batch,)).module()(batch), model(batch))
+
+
+def convolution_over_steps():
+    parts = [layers.Conv1D(4, 3, padding="same", activation="relu"), layers.GlobalAveragePooling1D()]
+    return stack(*parts, layers.Dense(3), shape=(None, 4))
+
+
+@pytest.mark.parametrize("make", [MAKERS["rnn"], convolution_over_steps], ids=lambda make: make.__name__)
+@pytest.mark.filterwarnings("ignore")
+def test_export_with_any_number_of_steps(make):
+    model, batch = make().eval(), BATCHES["rnn"]
+    shapes = ({0: Dim("batch"), 1: Dim.DYNAMIC},)
+    for name in ("lstm", "gru"):  # torch does not, and the forms of earlier exports stay in force
+        getattr(torch.ops.aten, name).input._dispatch_cache.clear()
+    # torch's own exporter fixes the number of steps of its LSTM, unless it is told to write a loop.
+    with register_lstm_while_loop_decomposition(), register_gru_while_loop_decomposition():
+        program = torch.export.export(model, (batch,), dynamic_shapes=shapes).module()
+    for name in ("lstm", "gru"):
+        getattr(torch.ops.aten, name).input._dispatch_cache.clear()
+    for rows, steps in ((4, 6), (2, 3), (1, 9)):
+        part = torch.rand(rows, steps, 4)
+        close(program(part), model(part))
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])

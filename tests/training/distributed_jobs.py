@@ -4,6 +4,7 @@ Run under `torchrun`, every process writes `FOLDER/<rank>.json` with the results
 """
 
 import functools
+import itertools
 import json
 import os
 import sys
@@ -344,9 +345,16 @@ def rows_of_this_process():
 def plain_loops(folder):
     """`DistributedDataParallel` and `fully_shard` around our models in loops of plain PyTorch."""
     results = []
+    warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # as of a plain nn.LSTM
+    if COUNT > 1 and not torch.distributed.is_initialized():
+        torch.distributed.init_process_group("gloo")
     x, y = torch.from_numpy(X[rows_of_this_process()]), torch.from_numpy(Y[rows_of_this_process()])
-    for kind in ("ddp", "fsdp"):
-        model = network(layers.LayerNormalization()).train()
+    convolution = [layers.Reshape((3, 2, 1)), layers.Conv2D(4, 2, padding="same"), layers.Flatten()]
+    recurrent = [layers.Reshape((3, 2)), layers.LSTM(4, return_sequences=True), layers.GRU(3)]
+    for kind, parts in itertools.product(("ddp", "fsdp"), ([], convolution, recurrent)):
+        model = keras.Sequential(
+            [keras.Input((6,)), *parts, layers.LayerNormalization(), layers.Dense(1)]
+        ).train()
         called = model
         if COUNT > 1 and kind == "ddp":
             called = nn.parallel.DistributedDataParallel(model)

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 import warnings
 
 import torch
@@ -13,6 +14,7 @@ from torch.utils._pytree import tree_leaves
 from torchkeras_lite.base.checks import describe, suggestion
 from torchkeras_lite.base.nested import flatten, map_structure
 from torchkeras_lite.export.onnx_operators import recurrent_functions_whole, translations
+from torchkeras_lite.export.onnx_pooling import adaptive_pooling
 from torchkeras_lite.export.signature import example_inputs, symbolic_inputs
 
 __all__ = ["FORMATS", "export_model", "export_program"]
@@ -237,9 +239,29 @@ def _export_onnx(model, path, structure, dynamic, kwargs):
         **kwargs,
     }
     with recurrent_functions_whole() as table, _quiet():
-        program = _export(model, structure, dynamic, options).run_decompositions(table)
-        program = torch.onnx.export(program, **settings)
+        program = _export(model, structure, dynamic, options)
+        program = program.run_decompositions(table | adaptive_pooling())
+        try:
+            program = torch.onnx.export(program, **settings)
+        except torch.onnx.OnnxExporterError as error:
+            missing = re.search(r"No ONNX function found for <OpOverload\(op='([\w.]+)'", _causes(error))
+            if missing is None:
+                raise
+            raise ValueError(
+                f"export: {describe(model)} uses the torch operator {missing[1]}, for which torch's exporter "
+                "has no ONNX. Pass `custom_translation_table`, which torch.onnx.export describes, export "
+                "with format='torch', or replace the layer that uses it."
+            ) from error
     program.save(path)
+
+
+def _causes(error):
+    """Return the texts of an error and of those that it was raised from."""
+    texts = []
+    while error is not None:
+        texts.append(str(error))
+        error = error.__cause__
+    return "\n".join(texts)
 
 
 def _verify(model, path, kind, structure, dynamic):

@@ -118,7 +118,7 @@ class Session(FunctionRecorder):
         own = type(module).__module__.startswith(OWN_LAYERS)
         carries = any(getattr(leaf, "_keras_mask", None) is not None for leaf in flatten((args, kwargs)))
         modules = any(isinstance(leaf, nn.Module) for leaf in flatten((args, kwargs)))
-        if modules or (carries and not own):
+        if modules or (carries and not own) or type(module) is nn.Sequential:  # its parts keep their keys
             return module.forward(*args, **kwargs)
         signature = _signature(args, kwargs)
         known = self.traced.get(id(module))

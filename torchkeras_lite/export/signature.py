@@ -71,14 +71,18 @@ def _built_with(model):
             "first, or pass `input_signature`, such as [keras.InputSpec(shape=(None, 28, 28, 1))]."
         )
 
-    def stand_in(shape):
-        if isinstance(shape, dict):
-            return {key: stand_in(part) for key, part in shape.items()}
-        if shape and not isinstance(shape[0], (int, type(None))):
-            return type(shape)(stand_in(part) for part in shape)
-        return KerasTensor((None, *shape[1:]), model.compute_dtype)
+    dtypes = next(iter(model.__dict__.get("_build_dtypes", {}).values()), None)
 
-    return stand_in(shapes[0])
+    def stand_in(shape, dtype):
+        if isinstance(shape, dict):
+            return {key: stand_in(part, dtype and dtype[key]) for key, part in shape.items()}
+        if shape and not isinstance(shape[0], (int, type(None))):
+            parts = zip(shape, dtype or [None] * len(shape), strict=True)
+            return type(shape)(stand_in(*part) for part in parts)
+        name = model.compute_dtype if dtype is None else standardize_dtype(dtype)
+        return KerasTensor((None, *shape[1:]), model.compute_dtype if "float" in name else name)
+
+    return stand_in(shapes[0], dtypes)
 
 
 def example_inputs(structure, batch, other, device):

@@ -181,7 +181,7 @@ class _File:
 
     def written(self):
         """Return the file as `Written`."""
-        kind = type(self.model).__name__
+        kind = type(getattr(self.model, "torch_module", self.model)).__name__
         name = "Net" if kind in ("Functional", "Sequential", "Model") else kind
         try:
             name, whole = self._class(self.frames, name, f"{describe(self.model)}.")

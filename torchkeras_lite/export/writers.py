@@ -16,6 +16,7 @@ from torchkeras_lite.layers.data_format import ChannelsLastConv1d, ChannelsLastC
 from torchkeras_lite.layers.gru import GRU
 from torchkeras_lite.layers.lstm import LSTM
 from torchkeras_lite.layers.projected_attention import Projection
+from torchkeras_lite.layers.recurrent_cell import reset_dropout
 from torchkeras_lite.layers.recurrent_kernels import GRUKernel, LSTMKernel, SimpleRNNKernel
 from torchkeras_lite.layers.regularization import (
     AlphaDropout,
@@ -106,8 +107,11 @@ def constructor_of(module):
     if kind in CONTAINERS:
         parts = [constructor_of(part) for part in module]
         return None if None in parts else f"nn.{kind.__name__}({_sequence(kind, parts)})"
-    positional, named = _arguments(plain, module)
-    if not _makes_alike(plain, positional, named, module):
+    for short in (True, False):
+        positional, named = _arguments(plain, module, short)
+        if _makes_alike(plain, positional, named, module):
+            break
+    else:
         return None
     texts = [*map(repr, positional), *(f"{name}={value!r}" for name, value in named.items())]
     return f"nn.{plain.__name__}({', '.join(texts)})".replace("'", '"')
@@ -133,10 +137,10 @@ def _rounded(number):
     return float(f"{number:.12g}")
 
 
-def _arguments(kind, module):
+def _arguments(kind, module, short):
     """Return constructor arguments, by position and by name, from the attributes of their names.
 
-    Those that are the defaults are left out.
+    Those that are the defaults are left out. Where `short`, equal numbers of a tuple are one number.
     """
     recurrent = issubclass(kind, nn.RNNBase)
     parameters = dict(inspect.signature(nn.RNNBase if recurrent else kind).parameters)
@@ -149,7 +153,7 @@ def _arguments(kind, module):
         value = getattr(module, name)
         if name == "bias" and type(value) is not bool:
             value = value is not None
-        value = _argument(value)
+        value = _argument(value) if short else value
         if parameter.default is parameter.empty and parameter.kind is not KEYWORD:
             positional.append(value)
         elif value != parameter.default:
@@ -215,14 +219,20 @@ def _recurrent(session, layer, sequences, initial_state=None, mask=None, trainin
         raise CannotWrite("it is stateful: the states of a batch are not handed on to the next one")
     if cell.recurrent_dropout:
         raise CannotWrite("it has recurrent_dropout, which torch's recurrent modules lack")
-    if cell.dropout:
-        raise CannotWrite("it has dropout that is the same in every step; put a SpatialDropout1D before it")
+    if cell.dropout and cell.implementation == 1:
+        raise CannotWrite(
+            "it has dropout of other features for each gate; give it implementation=2, with the same for all"
+        )
     if not layer.cell.fits_kernel() or layer.use_cudnn is False:
         return NotImplemented
     mask = flatten(mask)[0]
     if layer.go_backwards:
         sequences = sequences.flip(1)
         mask = None if mask is None else mask.flip(1)
+    if cell.dropout:
+        reset_dropout(cell)
+        sequences = cell.drop_inputs(sequences, layer.training if training is None else training)
+        reset_dropout(cell)
     outputs, finals = _run_kernel(session, layer, sequences, flatten(initial_state), mask)
     if mask is not None and layer.zero_output_for_mask:
         outputs = outputs * mask.unsqueeze(-1)
