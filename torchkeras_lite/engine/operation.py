@@ -6,9 +6,11 @@ knows every operation as a class (`Mean`) with settings (`axis`); the names unde
 to configs are kept here.
 """
 
+import builtins
 import functools
 import inspect
 import operator
+import types
 
 import torch
 
@@ -31,18 +33,18 @@ class OperationInfo:
     """
 
     def __init__(self, function, tensors, name, family):
-        parameters = list(inspect.signature(function).parameters.values())
+        names, takes_any = _parameters(function)
         self.function = function
         self.class_name = name
         self.family = family
         self.node_name = naming.to_snake_case(name)
-        self.parameters = [p.name for p in parameters]
-        self.takes_any = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)
+        self.parameters = list(names)
+        self.takes_any = takes_any
         if tensors == "all":
-            tensors = len(parameters)
+            tensors = len(names)
         called = self.parameters[:tensors] if isinstance(tensors, int) else tensors
-        self.called = tuple(p.name for p in parameters if p.name in called)
-        self.settings = tuple(p.name for p in parameters if p.name not in called)
+        self.called = tuple(name for name in names if name in called)
+        self.settings = tuple(name for name in names if name not in called)
 
     @property
     def module(self):
@@ -79,34 +81,54 @@ def operation(function=None, *, tensors=1, name=None, family=None):
     return called
 
 
+def _is_plain(function):
+    """Whether a function has parameters of the usual kind alone. `inspect.signature` would take long."""
+    code = getattr(function, "__code__", None)
+    if code is None or hasattr(function, "__wrapped__"):
+        return False
+    return not code.co_kwonlyargcount and not code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+
+
+def _parameters(function):
+    """Return the names of a function's parameters, and whether it takes any number of positional ones."""
+    if _is_plain(function):
+        return function.__code__.co_varnames[: function.__code__.co_argcount], False
+    parameters = inspect.signature(function).parameters
+    return tuple(parameters), any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
+
+
 def _callable(function, info):
-    """Return `function` behind a test for symbolic tensors.
+    """Return `function` behind a test for symbolic tensors."""
+    if not _is_plain(function):
+        return _variadic(function)
+    space = {"__function": function, "__record": _record, "__any_symbolic": any_symbolic}
+    space |= {"__Tensor": torch.Tensor, "__PLAIN": _PLAIN, "__builtins__": builtins}
+    code = _code(tuple(info.parameters), info.called)
+    space["__called"] = types.FunctionType(code, space, function.__name__, function.__defaults__)
+    return space["__called"]
+
+
+@functools.cache
+def _code(names, called):
+    """Return the code of a function with parameters `names`, of which those in `called` may be symbolic.
 
     Nearly every call is one on plain tensors, so exact types are looked at first, and the parameters are
     spelled out in code that is made here, as `dataclasses` makes methods: packing arguments with
-    `*args, **kwargs` costs as much as a small torch call.
+    `*args, **kwargs` costs as much as a small torch call. What the code calls are its globals.
     """
-    parameters = inspect.signature(function).parameters.values()
-    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
-        return _variadic(function)
-    names = ", ".join(info.parameters)
-    declared = ", ".join(p.name if p.default is p.empty else f"{p.name}=default_{p.name}" for p in parameters)
+    given = ", ".join(names)
     tests = [
-        f"type({name}) {'is Tensor_' if place == 0 else 'in PLAIN_'}"
-        for place, name in enumerate(info.called)
+        f"type({name}) {'is __Tensor' if place == 0 else 'in __PLAIN'}" for place, name in enumerate(called)
     ]
-    asked = info.called[0] if len(info.called) == 1 else f"({names},)"
-    code = (
-        f"def called_({declared}):\n"
-        f"    if {' and '.join(tests) or 'False'} or not any_symbolic_({asked}):\n"
-        f"        return function_({names})\n"
-        f"    return record_(called_, ({names},))\n"
+    asked = called[0] if len(called) == 1 else f"({given},)"
+    text = (
+        f"def called({given}):\n"
+        f"    if {' and '.join(tests) or 'False'} or not __any_symbolic({asked}):\n"
+        f"        return __function({given})\n"
+        f"    return __record(__called, ({given},))\n"
     )
-    space = {f"default_{p.name}": p.default for p in parameters}
-    space |= {"function_": function, "record_": _record, "any_symbolic_": any_symbolic}
-    space |= {"Tensor_": torch.Tensor, "PLAIN_": _PLAIN}
-    exec(compile(code, f"<operation {function.__name__}>", "exec"), space)
-    return space["called_"]
+    module = compile(text, "<operation>", "exec")
+    return next(constant for constant in module.co_consts if isinstance(constant, types.CodeType))
 
 
 def _variadic(function):
