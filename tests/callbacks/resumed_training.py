@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import sys
+import time
 
 import numpy as np
 import torch
@@ -107,7 +108,36 @@ def main(folder, data, save_freq, kill_at, number):
         json.dump(result, file)
 
 
+def kill_at_any_moment(folder):
+    """Kill forked trainings at moments of the clock until one ends, and compare it with one left alone."""
+    moments = random.Random(11)
+    for name in ("parts", "whole"):
+        os.mkdir(os.path.join(folder, name))
+    main(os.path.join(folder, "whole"), "arrays", 1, 0, 0)
+    kills = 0
+    for number in range(13):
+        child = os.fork()
+        if not child:
+            main(os.path.join(folder, "parts"), "arrays", 1, 0, 0)
+            os._exit(0)
+        if number < 12:
+            time.sleep(moments.uniform(0.01, 0.12))
+            os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        kills += os.WIFSIGNALED(status)
+        if os.path.exists(os.path.join(folder, "parts", "result.json")):
+            break
+    results = []
+    for name in ("parts", "whole"):
+        with open(os.path.join(folder, name, "result.json"), encoding="utf-8") as file:
+            results.append(file.read())
+    print(json.dumps([results[0] == results[1], kills]))
+
+
 if __name__ == "__main__":
     arguments = sys.argv[1:]
+    if arguments[1:] == ["kills"]:
+        kill_at_any_moment(arguments[0])
+        sys.exit()
     freq = arguments[2] if arguments[2] == "epoch" else int(arguments[2])
     main(arguments[0], arguments[1], freq, int(arguments[3]), getattr(signal, arguments[4]))

@@ -1,5 +1,6 @@
 """Callbacks over a `MultiOptimizer`, and what callbacks let go of however a loop ends."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -23,9 +24,45 @@ def fit(model, *found, **arguments):
     return model.fit(X, Y, batch_size=10, verbose=0, callbacks=list(found), **arguments).history
 
 
-def test_a_schedule_needs_one_learning_rate():
-    with pytest.raises(ValueError, match=r'must have a "learning_rate" attribute.*MultiOptimizer'):
-        fit(model_of(), callbacks.LearningRateScheduler(lambda epoch, rate: 0.01))
+def two_rates(package):
+    slow, fast = package.optimizers.SGD(0.01, name="slow"), package.optimizers.SGD(0.1, name="fast")
+    table = package.optimizers.OptimizerMap(slow, {".*last/.*": fast})
+    layers = [package.layers.Dense(3, name="first"), package.layers.Dense(1, name="last")]
+    model = package.Sequential([package.Input((4,)), *layers])
+    model.compile(package.optimizers.MultiOptimizer(table), "mse")
+    return model
+
+
+RATES = {
+    "schedule": ("LearningRateScheduler", {"schedule": lambda epoch, rate: rate * 0.5}),
+    "schedule of the epoch alone": ("LearningRateScheduler", {"schedule": lambda epoch: 0.5 / (epoch + 1)}),
+    "plateau": ("ReduceLROnPlateau", {"monitor": "loss", "mode": "max", "factor": 0.5, "patience": 1}),
+    "plateau with a least rate": (
+        "ReduceLROnPlateau",
+        {"monitor": "loss", "mode": "max", "factor": 0.5, "patience": 1, "min_lr": 0.02},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", list(RATES))
+def test_every_optimizer_has_a_rate_of_its_own(case, capsys):
+    name, arguments = RATES[case]
+    seen = []
+    for package in (tkl, keras):
+        model = two_rates(package)
+        callback = getattr(package.callbacks, name)(verbose=1, **arguments)
+        history = model.fit(X, Y, epochs=3, verbose=0, callbacks=[callback]).history
+        rates = {key: values for key, values in history.items() if key != "loss"}
+        seen.append((rates, capsys.readouterr().out))
+    assert seen[0][0].keys() == {"learning_rate_slow", "learning_rate_fast"}
+    assert seen[0] == seen[1]
+
+
+def test_a_scaled_optimizer_of_several_has_their_rates():
+    model = two_rates(tkl)
+    model.compile(optimizers.LossScaleOptimizer(model.optimizer), "mse")
+    history = fit(model, callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5), epochs=2)
+    np.testing.assert_allclose(history["learning_rate_slow"], [0.005, 0.0025])
 
 
 def test_averages_of_every_optimizer_take_part():

@@ -153,7 +153,11 @@ REFUSED_LAYERS = {
         entry("keras.layers", "TextVectorization", {"vocabulary": "http://localhost/x"}),
         "its vocabulary from the file",
     ),
-    "pickled torch module": (
+    "CVE-2026-1462 TFSMLayer": (
+        entry("keras.layers", "TFSMLayer", {"filepath": "/tmp/saved_model", "name": "t"}),
+        "run a TensorFlow SavedModel from the disk",
+    ),
+    "CVE-2025-49655 pickled torch module": (
         entry("keras.layers", "TorchModuleWrapper", {"module": "gASVAAAA", "name": "w"}),
         "pickled torch module",
     ),
@@ -211,6 +215,40 @@ def test_from_config_and_json_refuse_too():
         keras.Sequential.from_config(config["config"])
     with pytest.raises(ValueError, match="arbitrary code"):
         keras.saving.deserialize_keras_object(config)
+
+
+READERS = {
+    "model_from_json": lambda config: keras.models.model_from_json(json.dumps(config)),
+    "Sequential.from_config": lambda config: keras.Sequential.from_config(config["config"]),
+    "deserialize_keras_object": keras.saving.deserialize_keras_object,
+    "layers.deserialize": layers.deserialize,
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("name", REFUSED_LAYERS)
+def test_nothing_is_built_before_what_comes_last_is_refused(name, reader, monkeypatch):
+    item, message = REFUSED_LAYERS[name]
+    config = json.loads(small_model().to_json())
+    config["config"]["layers"].append(item)
+    monkeypatch.setattr(layers.Layer, "__init__", _forbidden)
+    with pytest.raises((ValueError, TypeError), match=message):
+        READERS[reader](config)
+
+
+def test_own_functions_of_a_reader_are_known_from_the_start():
+    config = {"class_name": "Dense", "config": {"units": 2, "activation": function("builtins", "double")}}
+    layer = keras.saving.deserialize_keras_object(config, custom_objects={"double": torch.relu})
+    assert layer.activation is torch.relu
+
+
+def test_a_graph_is_looked_through_before_it_is_built(monkeypatch):
+    inputs = keras.Input((2,))
+    config = keras.Model(inputs, layers.Dense(3)(inputs)).get_config()
+    config["layers"].append(entry("os", "system", {"command": "true"}))
+    monkeypatch.setattr(layers.Layer, "__init__", _forbidden)
+    with pytest.raises(TypeError, match="never imported"):
+        keras.Model.from_config(config)
 
 
 def test_depth_and_forms_of_configs(archive):
@@ -348,11 +386,11 @@ def unfilled(file):
 
 
 BAD_WEIGHTS = {
-    "shape_bomb": (shape_bomb, "declares 256 GiB and stores"),
+    "CVE-2026-0897 shape_bomb": (shape_bomb, "declares 256 GiB and stores"),
     "soft_link": (soft_link, r"is a link \(SoftLink\)"),
-    "external_link": (external_link, r"is a link \(ExternalLink\)"),
-    "external_storage": (external_storage, "another file"),
-    "virtual": (virtual, "virtual dataset"),
+    "CVE-2026-1669 external_link": (external_link, r"is a link \(ExternalLink\)"),
+    "CVE-2026-1669 external_storage": (external_storage, "another file"),
+    "CVE-2026-1669 virtual": (virtual, "virtual dataset"),
     "texts": (texts, "holds no numbers"),
     "named_type": (named_type, "neither a group nor a dataset"),
     "cycle": (cycle, "is in two places"),
@@ -376,6 +414,58 @@ def test_weights_that_are_not_what_they_say(name, archive, tmp_path, monkeypatch
     monkeypatch.setattr(layers.Layer, "__init__", _forbidden)
     with pytest.raises(ValueError, match=message):
         keras.saving.load_model(path)
+
+
+@pytest.mark.parametrize("name", [name for name in BAD_WEIGHTS if name not in ("texts", "named_type")])
+def test_the_editor_and_the_older_layout_are_not_led_astray(name, tmp_path):
+    fill, _ = BAD_WEIGHTS[name]
+    path = tmp_path / "bad.weights.h5"
+    path.write_bytes(h5(fill))
+    with pytest.raises(ValueError, match="bad"):
+        keras.saving.KerasFileEditor(path)
+    older, model = tmp_path / "bad.h5", small_model()
+    model.save(older)
+    with h5py.File(older, "r+") as file:
+        root = file["model_weights"]
+        layer = next(name for name in root.attrs["layer_names"])
+        kernel = root[layer].attrs["weight_names"][0]
+        holder = root[layer]
+        del holder[kernel]
+        parent, _, last = kernel.rpartition("/")
+        _older_fault(name.split()[-1], holder.require_group(parent) if parent else holder, last)
+    for read in (keras.saving.load_model, model.load_weights):
+        before = copy.deepcopy(model.get_weights())
+        with pytest.raises(ValueError, match=r"bad\.h5"):
+            read(older)
+        for old, new in zip(before, model.get_weights(), strict=True):
+            np.testing.assert_array_equal(old, new)
+
+
+def _older_fault(kind, group, key):
+    """Put something bad in the place of a weight of shape (2, 3)."""
+    if kind == "shape_bomb":
+        group.create_dataset(key, (2**18, 2**18), "float32", chunks=(64, 64), compression="gzip")
+    elif kind == "external_storage":
+        group.create_dataset(key, (2, 3), "float32", external=[("/etc/hostname", 0, 24)])
+    elif kind == "virtual":
+        layout = h5py.VirtualLayout((2, 3), "float32")
+        layout[:] = h5py.VirtualSource("/etc/other.h5", "s", (2, 3))
+        group.create_virtual_dataset(key, layout)
+    elif kind == "unfilled":
+        group.create_dataset(key, (2, 3), "float32")
+    else:
+        soft, external = h5py.SoftLink("/model_weights"), h5py.ExternalLink("/etc/other.h5", "/x")
+        group[key] = {"soft_link": soft, "external_link": external}.get(kind) or group.file["model_weights"]
+
+
+def test_a_lambda_of_a_config_alone_is_refused():
+    config = {"name": "l", "function": LAMBDA}
+    named = {"class_name": "Lambda"}
+    for read in (layers.Lambda.from_config, lambda config: layers.deserialize({**named, "config": config})):
+        with pytest.raises(ValueError, match="arbitrary code"):
+            read(copy.deepcopy(config))
+    with pytest.raises(ValueError, match="arbitrary code"):
+        layers.Lambda.from_config(copy.deepcopy(OLD_LAMBDA))
 
 
 def test_a_config_cannot_claim_memory(archive):

@@ -72,6 +72,23 @@ def test_a_full_disk_leaves_the_old_file(name, tmp_path, monkeypatch):
     assert_same(read(small_model(), path), old.get_weights())
 
 
+@pytest.mark.parametrize("name", ["x.keras", "folder"])
+def test_what_a_kill_left_goes_after_a_day(name, tmp_path):
+    old = [".%s.abc0_9zz.tmp", ".%s.folder00.tmp"]
+    kept = [".%s.recent00.tmp", ".%s.short.tmp", "%s.abcdefgh.tmp", ".other.abcdefgh.tmp"]
+    for pattern in (*old, *kept):
+        place = tmp_path / pattern.replace("%s", name)
+        if "folder00" in place.name:
+            place.mkdir()
+            (place / "config.json").write_text("{}")
+        else:
+            place.write_bytes(b"")
+        if "recent" not in place.name:
+            os.utime(place, (1e9, 1e9))
+    SAVERS[name](small_model(), tmp_path / name)
+    assert sorted(os.listdir(tmp_path)) == sorted([name, *(pattern.replace("%s", name) for pattern in kept)])
+
+
 def test_an_error_in_a_layer_leaves_the_old_file(tmp_path):
     class Failing(layers.Layer):
         def call(self, inputs):
@@ -252,3 +269,37 @@ def test_the_user_is_asked_before_overwriting(answer, tmp_path, monkeypatch):
     second.save_weights(path, overwrite=False)
     assert asked == [f"[WARNING] {path} already exists - overwrite? [y/n] "]
     assert_same(read(small_model(), path), (second if answer == "y" else first).get_weights())
+
+
+@pytest.mark.parametrize("name", ["x.h5", "x.safetensors", "x.pt"])
+def test_damage_in_other_formats_is_a_clear_error_too(name, tmp_path):
+    """These have no checksums of values, so a flipped bit of a weight goes unseen; all else is told."""
+    model = small_model()
+    model.compile("sgd", "mse")
+    path = tmp_path / name
+    whole_model = name.endswith((".h5", ".safetensors"))
+    (model.save if whole_model else model.save_weights)(path)
+    whole, draws = path.read_bytes(), random.Random(7)
+    target = small_model()
+    for number in range(80):
+        damaged = bytearray(whole)
+        if number % 2:
+            damaged = damaged[: draws.randrange(len(whole))]
+        else:
+            damaged[draws.randrange(len(whole))] ^= 1 << draws.randrange(8)
+        path.write_bytes(damaged)
+        before = copy.deepcopy(target.get_weights())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for read in (target.load_weights, keras.saving.load_model)[: 1 + whole_model]:
+                told = None
+                try:
+                    read(path)
+                except (ValueError, TypeError) as error:  # a flipped name of a class or an argument
+                    told = str(error)
+                if told is None:
+                    assert number % 2 == 0
+                    continue
+                assert name in told
+                if read == target.load_weights:
+                    assert_same(target, before)

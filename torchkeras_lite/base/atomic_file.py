@@ -1,9 +1,16 @@
-"""Files that are written whole or not at all: beside their place first, then moved there."""
+"""Files that are written whole or not at all: beside their place first, then moved there.
+
+What a killed program has left beside a place, `.name.xxxxxxxx.tmp`, goes with a later writing to that place.
+"""
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
+import time
+
+LEFT_BEHIND = 24 * 3600  # seconds; what was touched since then may still be written by another program
 
 
 @contextlib.contextmanager
@@ -13,8 +20,8 @@ def replacing(path):
     After an exception, a full disk or a kill, what was at `path` is untouched. A link is followed.
     """
     place = os.path.realpath(os.fspath(path))
-    beside = _beside(place)
-    handle, temporary = tempfile.mkstemp(**beside)
+    _clear_beside(place)
+    handle, temporary = tempfile.mkstemp(**_beside(place))
     os.close(handle)
     try:
         yield temporary
@@ -32,6 +39,7 @@ def replacing(path):
 def replacing_folder(path):
     """As `replacing`, for a folder; its new content takes the place of all that was in it."""
     place = os.path.realpath(os.fspath(path))
+    _clear_beside(place)
     temporary = tempfile.mkdtemp(**_beside(place))
     try:
         yield temporary
@@ -55,6 +63,21 @@ def replacing_folder(path):
 def _beside(place):
     folder, name = os.path.split(place)
     return {"dir": folder, "prefix": f".{name}.", "suffix": ".tmp"}
+
+
+def _clear_beside(place):
+    """Remove what was left beside `place` more than a day ago."""
+    folder, name = os.path.split(place)
+    pattern = re.compile(rf"\.{re.escape(name)}\.[a-z0-9_]{{8}}\.tmp")
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in [entry for entry in entries if pattern.fullmatch(entry.name)]:
+            with contextlib.suppress(OSError):
+                if time.time() - entry.stat(follow_symlinks=False).st_mtime < LEFT_BEHIND:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                else:
+                    os.remove(entry.path)
 
 
 def _mode(place):

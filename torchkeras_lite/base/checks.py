@@ -28,7 +28,7 @@ def positive_int(owner, argument, value):
     number = _as_int(value)
     if number is None or number <= 0:
         raise ValueError(
-            f"{describe(owner)}: `{argument}` must be a positive integer, got {argument}={value!r}. "
+            f"{describe(owner)}: argument `{argument}` must be a positive integer, got {argument}={value!r}. "
             f"Pass an integer of 1 or more."
         )
     return number

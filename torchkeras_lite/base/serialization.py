@@ -15,13 +15,15 @@ import warnings
 import numpy as np
 import torch
 
-from torchkeras_lite.base import dtypes, lambda_code, registry
+from torchkeras_lite.base import dtypes, lambda_code, registry, torch_modules
 from torchkeras_lite.base.checks import suggestion
+from torchkeras_lite.base.device import default_device
 from torchkeras_lite.base.safe_mode import in_safe_mode, safe_mode_scope
 
 PLAIN = (str, int, float, bool, type(None))
 _written: contextvars.ContextVar[dict | None] = contextvars.ContextVar("written", default=None)
 _read: contextvars.ContextVar[dict | None] = contextvars.ContextVar("read", default=None)
+_checks: list = []
 _postponed: contextvars.ContextVar[list | None] = contextvars.ContextVar("postponed", default=None)
 
 
@@ -112,21 +114,11 @@ def serialize_keras_object(obj):
     if isinstance(obj, torch.dtype):
         return dtypes.standardize_dtype(obj)
     if isinstance(obj, type):
-        return _class_reference(obj)
+        return torch_modules.class_entry(obj) or _class_reference(obj)
     if isinstance(obj, types.LambdaType) and obj.__name__ == "<lambda>":
         return _lambda_config(obj)
     if not hasattr(obj, "get_config"):
-        if callable(obj) and hasattr(obj, "__name__"):
-            return {
-                "module": "builtins",
-                "class_name": "function",
-                "config": registry.get_registered_name(obj),
-                "registered_name": "function",
-            }
-        raise TypeError(
-            f"Cannot serialize object {obj!r} of type {type(obj).__name__}: it has no `get_config()` method. "
-            "Add one that returns the constructor's arguments."
-        )
+        return _without_config(obj)
     written = {**_class_reference(type(obj)), "config": _plain_config(obj)}
     _note_sharing(obj, written)
     for key, method in (("build_config", "get_build_config"), ("compile_config", "get_compile_config")):
@@ -134,6 +126,28 @@ def serialize_keras_object(obj):
         if state is not None:
             written[key] = serialize_keras_object(state)
     return written
+
+
+def _without_config(obj):
+    """Return what is written for a module or loss of torch, or for a function."""
+    if isinstance(obj, torch.nn.Module):
+        written = torch_modules.module_entry(obj, serialize_keras_object)
+        _note_sharing(obj, written)
+        return written
+    entry = torch_modules.function_entry(obj)
+    if entry is not None:
+        return entry
+    if callable(obj) and hasattr(obj, "__name__"):
+        return {
+            "module": "builtins",
+            "class_name": "function",
+            "config": registry.get_registered_name(obj),
+            "registered_name": "function",
+        }
+    raise TypeError(
+        f"Cannot serialize object {obj!r} of type {type(obj).__name__}: it has no `get_config()` method. "
+        "Add one that returns the constructor's arguments."
+    )
 
 
 def _lambda_config(function):
@@ -201,10 +215,10 @@ def _literal(class_name, config):
         case "__lambda__":
             if in_safe_mode() is not False:
                 raise ValueError(
-                    "The config holds the bytecode of a Python lambda, and running it would be arbitrary "
-                    "code execution, so it is refused. If you trust where it comes from, pass "
-                    "`safe_mode=False` to the loading "
-                    "function; else give the function by name through `custom_objects`."
+                    "The config holds the bytecode of a Python lambda, as of a `Lambda` layer, and running "
+                    "it would be arbitrary code execution, so it is refused. If you trust where it comes "
+                    "from, pass `safe_mode=False` to the loading function; else give the function by name "
+                    "through `custom_objects`."
                 )
             return lambda_code.load_function(config if value is None else value)
     return NotImplemented
@@ -218,6 +232,8 @@ def find_class(config, custom_objects=None):
         ValueError: a public class with the registered name of another.
     """
     class_name, module = config["class_name"], config.get("module")
+    if module == torch_modules.MODULE:
+        return torch_modules.find_class(class_name)
     registered = config.get("registered_name")
     for what, value in (("class_name", class_name), ("module", module), ("registered_name", registered)):
         if not isinstance(value, str) and (value is not None or what == "class_name"):
@@ -249,6 +265,33 @@ def find_class(config, custom_objects=None):
     )
 
 
+def checks_configs(check):
+    """Have `check(config, custom_objects)` look through every outermost config before it is read."""
+    _checks.append(check)
+    return check
+
+
+@contextlib.contextmanager
+def outermost(config, custom_objects=None, safe_mode=True):
+    """Look through `config` from end to end before anything is made of it inside the block.
+
+    Inside a load, or another such block, that was done.
+
+    Raises:
+        TypeError: a class or function of an unknown name.
+        ValueError: a config that holds code.
+    """
+    if in_safe_mode() is not None:
+        yield
+        return
+    with safe_mode_scope(safe_mode):
+        if isinstance(config, (dict, list, tuple)):
+            with registry.CustomObjectScope(custom_objects):
+                for check in _checks:
+                    check(config, custom_objects)
+        yield
+
+
 def deserialize_keras_object(config, custom_objects=None, safe_mode=True, **kwargs):
     """Return the object that `config` describes (the reverse of `serialize_keras_object`).
 
@@ -269,7 +312,7 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, **kwar
     if kwargs:
         raise TypeError(f"deserialize_keras_object: unknown argument `{next(iter(kwargs))}`.")
     if in_safe_mode() is None:
-        with safe_mode_scope(safe_mode):
+        with outermost(config, custom_objects, safe_mode):
             return deserialize_keras_object(config, custom_objects)
     if custom_objects:
         with registry.CustomObjectScope(custom_objects):
@@ -311,6 +354,8 @@ def _deserialize(config):
 
 def _instance(config):
     found, inner = find_class(config), config["config"]
+    if config.get("module") == torch_modules.MODULE:
+        return torch_modules.from_entry(config, deserialize_keras_object, default_device())
     if inner is None or not isinstance(found, type):
         return found
     if not isinstance(inner, dict):
@@ -362,6 +407,8 @@ def find_function(config):
             f"Expected 'config' to be a non-null str for a function, its name, got {name!r} of type "
             f"{type(name).__name__}."
         )
+    if module == torch_modules.FUNCTIONS:
+        return torch_modules.find_function(name)
     found = registry.get_registered_object(name)
     if found is None and isinstance(config.get("registered_name"), str):
         found = registry.get_registered_object(config["registered_name"])

@@ -20,10 +20,13 @@ class BackupAndRestore(Callback):
 
     A training that was killed at any moment and started again ends with the weights and the history of one
     that was not: kept are weights, optimizer, schedules and the scale of the loss; the states of the other
-    callbacks, of metrics, and of the random generators of Python, NumPy, torch and Keras; epoch and batch,
-    and the place in the data, whose order follows again from the random state in which its pass began.
-    (Data that changes itself in other ways, such as a `PyDataset` that shuffles in `on_epoch_end`, must keep
-    its own state.) On SIGTERM it saves after the batch that is going on and ends the program with
+    callbacks, of metrics, of stateful layers, and of the random generators of Python, NumPy, torch and Keras;
+    epoch and batch, and the place in the data, whose order follows again from the random state in which its
+    pass began. A generator is read again up to that place, so it must begin anew when it is made. A
+    `PyDataset` that changes itself (shuffles in `on_epoch_end`) needs `state_dict()` and
+    `load_state_dict(state)`, which are called where it has them. What cannot be exact: random numbers drawn
+    in workers or threads, data that changes by itself, and operations that are not deterministic on a GPU.
+    On SIGTERM it saves after the batch that is going on and ends the program with
     status 143, or calls the handler that was there before.
 
     Every file is written beside its place and then moved there, so an interruption never leaves half a file.

@@ -1,6 +1,8 @@
 """Saving the model while it trains."""
 
+import glob
 import os
+import re
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.callbacks.batch_counter import BatchCounter, save_frequency
 from torchkeras_lite.callbacks.monitor import MonitorCallback
 from torchkeras_lite.callbacks.old_logs import NamedValues
+from torchkeras_lite.callbacks.point_file import MEMBER, point_bytes, point_in_archive
 from torchkeras_lite.callbacks.progress import announce
 
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".safetensors")
@@ -29,6 +32,13 @@ class Epochs(str):
 class ModelCheckpoint(MonitorCallback):
     """Saves the model, or its weights, after every epoch or every so many batches.
 
+    A `.keras` file has, beside layers, weights, compilation and the optimizer's state, all that the training
+    needs to go on as if it had not been interrupted: the states of schedules, of the scale of the loss, of
+    the other callbacks and of metrics, the random generators, the history, and the place in the data (see
+    `BackupAndRestore`). Keras reads such a file as any other. The script that is run again with
+    `resume=True` goes on from there. Callbacks behind this one that keep a state get the end of the epoch
+    (or batch) at which it was saved once more.
+
     Args:
         filepath: Path of the file, ending in `.keras` (or `.weights.h5` with `save_weights_only`). It may
             name values: `"{epoch:02d}-{val_loss:.2f}.keras"`, where `epoch` and `batch` count from 1.
@@ -39,13 +49,17 @@ class ModelCheckpoint(MonitorCallback):
         mode: `"min"`, `"max"` or `"auto"`; see `MonitorCallback`.
         save_freq: `"epoch"`, or a number of batches.
         initial_value_threshold: Value that the first one must better.
+        resume: Whether `fit` begins with the state in the file (the newest one, where `filepath` names
+            values), if there is one; or the path of a file that it begins with. Not in Keras. Needs
+            `.keras` and whole models. A backup of a `BackupAndRestore` behind it goes before.
 
     Raises:
-        ValueError: another ending of `filepath`, or an unknown `save_freq`.
+        ValueError: another ending of `filepath`, an unknown `save_freq`, `resume` for another kind of file;
+            at the begin of `fit`, a file to resume from that is damaged, is of another model or has no state.
         KeyError: at the first saving, if `filepath` names a value that the logs do not have.
         IsADirectoryError: at the first saving, if there is a folder of that name.
 
-    Source: Keras 3 `keras.callbacks.ModelCheckpoint`.
+    Source: Keras 3 `keras.callbacks.ModelCheckpoint`. Differs: Keras keeps model and optimizer alone.
     """
 
     stateful = ("best", "_batches_since_saving", "_epochs_since_saving")
@@ -61,6 +75,8 @@ class ModelCheckpoint(MonitorCallback):
         mode="auto",
         save_freq="epoch",
         initial_value_threshold=None,
+        *,
+        resume=False,
     ):
         super().__init__(monitor, mode, initial_value_threshold)
         self.verbose = verbose
@@ -78,10 +94,49 @@ class ModelCheckpoint(MonitorCallback):
                 "The filepath provided must end in `.keras` (Keras model format). "
                 f"Received: filepath={filepath}. Also known: {', '.join(MODEL_SUFFIXES[1:])}."
             )
+        self.takes_points = not save_weights_only and self.filepath.endswith(".keras")
+        if resume and not self.takes_points:
+            raise ValueError(
+                "ModelCheckpoint: `resume` needs whole models in `.keras` files, which have the state of the "
+                f"training. Received: filepath={filepath}, save_weights_only={save_weights_only}."
+            )
+        self.resume = resume
         self._counter = BatchCounter()
         self._batches_since_saving = 0
         self._epochs_since_saving = 0
         self._current_epoch = 0
+
+    def on_train_begin(self, logs=None):
+        """Take up the training that `resume` names."""
+        point = getattr(self.model, "training_point", None)
+        path = self._resumed_file() if self.resume and point is not None else None
+        if path is None or point.pending is not None:
+            return
+        found = point_in_archive(path)
+        if found is None:
+            raise ValueError(
+                f"ModelCheckpoint: {path} has no state of a training to resume. Load it with `load_model`, "
+                "and pass `initial_epoch` to `fit`."
+            )
+        self.model.load_weights(path)
+        point.pending = found
+        self.model._initial_epoch = found["epoch"]
+
+    def _resumed_file(self):
+        """Return the path of the file to go on from, `None` where there is none yet."""
+        if self.resume is not True:
+            return os.fspath(self.resume)
+        pattern = re.sub(r"\{[^{}]*\}", "*", glob.escape(self.filepath))
+        return max(glob.glob(pattern), key=os.path.getmtime, default=None)
+
+    def state_dict(self):
+        """Return what was best, and what was saved when."""
+        return {**super().state_dict(), "last_batch": self._counter.last}
+
+    def load_state_dict(self, state_dict):
+        """Take what `state_dict` returned."""
+        self._counter.last = state_dict["last_batch"]
+        super().load_state_dict({key: state_dict[key] for key in self.stateful})
 
     def on_epoch_begin(self, epoch, logs=None):
         """Note the epoch."""
@@ -120,9 +175,24 @@ class ModelCheckpoint(MonitorCallback):
         if self.save_weights_only:
             self.model.save_weights(path, overwrite=True)
         else:
-            self.model.save(path, overwrite=True)
+            self._save_model(path, epoch, batch, logs)
         if self.verbose:
             announce(f"\nEpoch {epoch + 1}: finished saving model to {path}")
+
+    def _save_model(self, path, epoch, batch, logs):
+        point = getattr(self.model, "training_point", None)
+        if point is None or not self.takes_points:
+            self.model.save(path, overwrite=True)
+            return
+        if batch is None:
+            taken = point.take(epoch + 1, 0, (self, "on_epoch_end", epoch, logs))
+        else:
+            taken = point.take(epoch, batch + 1, (self, "on_train_batch_end", batch, logs))
+        point.members[MEMBER] = point_bytes(taken)
+        try:
+            self.model.save(path, overwrite=True)
+        finally:
+            del point.members[MEMBER]
 
     def _is_best(self, epoch, logs, path):
         current = logs.get(self.monitor)

@@ -1,7 +1,9 @@
 """Points of a training in a file: plain values and tensors, read without running code."""
 
+import io
 import os
 import pickle
+import zipfile
 import zlib
 
 import numpy as np
@@ -10,6 +12,8 @@ import torch
 from torchkeras_lite.base.atomic_file import replacing
 
 ARRAY = "__array__"
+MEMBER = "training_state.pt"  # of a `.keras` archive; Keras passes over it
+DAMAGE = (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError)
 
 
 def write_point(path, point, weights):
@@ -27,12 +31,36 @@ def read_point(paths, weights):
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
             stored, point = content["weights"], content["point"]
-        except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError):
+        except DAMAGE:
             continue  # cut off or damaged; the other may be whole
         known = checksum(weights) if known is None else known
         if stored == known:
             return _restored(point)
     return None
+
+
+def point_bytes(point):
+    """Return `point` as the bytes of the member of an archive."""
+    memory = io.BytesIO()
+    torch.save(_plain(point), memory)
+    return memory.getvalue()
+
+
+def point_in_archive(path):
+    """Return the point that a `.keras` archive has, `None` where it has none.
+
+    Raises:
+        ValueError: it cannot be read, or holds more than plain values and tensors.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if MEMBER not in archive.namelist():
+                return None
+            content = io.BytesIO(archive.read(MEMBER))
+        return _restored(torch.load(content, map_location="cpu", weights_only=True))
+    except (*DAMAGE, zipfile.BadZipFile) as error:
+        text = str(error).partition("\n")[0]
+        raise ValueError(f"{path}: the state of the training in it cannot be read: {text}") from None
 
 
 def checksum(path):

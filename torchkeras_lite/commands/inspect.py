@@ -52,9 +52,10 @@ def read(path):
         ValueError: a damaged file, or one of no known format.
     """
     facts = {"file": f"{path} ({readable_size(os.path.getsize(path))})"}
-    if os.path.isdir(path) or path.endswith(".keras"):
+    is_legacy = path.endswith((".keras", ".h5", ".hdf5")) and has_legacy_layout(path)
+    if os.path.isdir(path) or (path.endswith(".keras") and not is_legacy):
         return _read_archive(path, facts)
-    if path.endswith((".h5", ".hdf5")) and has_legacy_layout(path):
+    if is_legacy:
         return _read_legacy(path, facts)
     if path.endswith((".weights.h5", ".weights.json", ".h5")):
         with weights_reader(path) as reader:

@@ -42,13 +42,22 @@ def check_stored(layer, weights, shapes):
             )
 
 
-def by_number(method):
-    """Mark a `load_own_variables` that reads `stored_weights()` by their numbers, in these shapes.
+def compared_by(check):
+    """Mark a `load_own_variables` whose values can be compared with what is stored before they are read.
 
-    What is stored can then be compared with them before it is read.
+    Args:
+        check: Function of the thing and the stored shapes by key, which raises a ValueError.
     """
-    method.by_number = True
-    return method
+
+    def mark(method):
+        method.compare = check
+        return method
+
+    return mark
+
+
+# Of a `load_own_variables` that reads `stored_weights()` by their numbers, in these shapes.
+by_number = compared_by(lambda layer, shapes: check_stored(layer, layer.stored_weights(), shapes))
 
 
 class StoredWeights:
@@ -86,13 +95,21 @@ def read_state_dict(module, store):
         ValueError: missing or unknown keys, or another shape.
     """
     values = {key: torch.as_tensor(store[key]) for key in store.keys()}  # noqa: SIM118
-    state = module.state_dict()
-    wrong = [key for key in state if key in values and state[key].shape != values[key].shape]
-    missing, unknown = [*state.keys() - values.keys()], [*values.keys() - state.keys()]
+    check_state_dict(module, module.state_dict(), {key: value.shape for key, value in values.items()})
+    module.load_state_dict(values)
+
+
+def check_state_dict(module, state, shapes):
+    """Raise where stored shapes are not those of `state`, the `state_dict` of `module` or a part of it.
+
+    Raises:
+        ValueError: missing or unknown keys, or another shape.
+    """
+    wrong = [key for key in state if key in shapes and tuple(state[key].shape) != tuple(shapes[key])]
+    missing, unknown = [*state.keys() - shapes.keys()], [*shapes.keys() - state.keys()]
     if missing or unknown or wrong:
-        shapes = [f"'{key}' {tuple(state[key].shape)}, stored {tuple(values[key].shape)}" for key in wrong]
+        listed = [f"'{key}' {tuple(state[key].shape)}, stored {tuple(shapes[key])}" for key in wrong]
         raise ValueError(
             f"{type(module).__name__}: the file does not fit the torch module. Missing: {sorted(missing)}; "
-            f"unknown: {sorted(unknown)}; of other shapes: {shapes}."
+            f"unknown: {sorted(unknown)}; of other shapes: {listed}."
         )
-    module.load_state_dict(values)

@@ -4,7 +4,7 @@ from torch import nn
 
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.engine.layer import Layer
-from torchkeras_lite.engine.stored_weights import read_state_dict
+from torchkeras_lite.engine.stored_weights import check_state_dict, compared_by, read_state_dict
 
 
 class TorchModuleWrapper(Layer):
@@ -22,11 +22,12 @@ class TorchModuleWrapper(Layer):
         those of `module`
 
     Raises:
-        TypeError: `module` is no `torch.nn.Module`; `get_config` of a module that has no `get_config`
-            itself, because modules cannot be rebuilt from a file without running code from it.
+        TypeError: `module` is no `torch.nn.Module`; `get_config` of a module that is none of those of
+            `torch.nn` that a file may name, and has no `get_config` itself: others cannot be made again
+            without running code from the file.
 
     Source: Keras 3 `keras.layers.TorchModuleWrapper`. Differs from torch: like every layer it starts in
-    inference mode.
+    inference mode. Differs from Keras, which pickles the module: its class and arguments are written.
     """
 
     config_omits_none = ("output_shape",)
@@ -51,6 +52,7 @@ class TorchModuleWrapper(Layer):
         for key, tensor in self.module.state_dict().items():
             store[key] = tensor
 
+    @compared_by(lambda layer, shapes: check_state_dict(layer.module, layer.module.state_dict(), shapes))
     def load_own_variables(self, store):
         """Read the module's `state_dict`, all of it or nothing."""
         read_state_dict(self.module, store)

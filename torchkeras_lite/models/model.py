@@ -8,6 +8,7 @@ from torchkeras_lite.base import nested
 from torchkeras_lite.base.checks import describe, suggestion
 from torchkeras_lite.base.old_names import takes_old
 from torchkeras_lite.base.registry import CustomObjectScope
+from torchkeras_lite.base.serialization import outermost
 from torchkeras_lite.engine import collecting, shapes, sharding
 from torchkeras_lite.engine.keras_tensor import Call, KerasTensor
 from torchkeras_lite.engine.layer import Layer
@@ -433,7 +434,7 @@ class Model(OldModelMethods, Trainer, Layer):
             config: What `get_config` returned.
             custom_objects: Mapping of names to classes that are not public and not registered.
         """
-        with CustomObjectScope(custom_objects):
+        with CustomObjectScope(custom_objects), outermost(config, custom_objects):
             if "input_layers" not in config:
                 return super().from_config(config)
             inputs, outputs = tensors_from_config(config)

@@ -7,7 +7,7 @@ from torch import nn
 
 from torchkeras_lite.base import naming, text
 from torchkeras_lite.base.checks import describe
-from torchkeras_lite.base.serialization import deserialize_keras_object, serialize_keras_object
+from torchkeras_lite.base.serialization import deserialize_keras_object, outermost, serialize_keras_object
 from torchkeras_lite.engine import graph
 from torchkeras_lite.engine.keras_tensor import KerasTensor, record_module
 from torchkeras_lite.engine.layer import Layer
@@ -243,7 +243,8 @@ class Sequential(Model):
                 raise ValueError(
                     f"Expected a dictionary containing a 'config' key. Received for a layer: {layer!r}."
                 )
-        layers = [deserialize_keras_object(layer, custom_objects) for layer in config["layers"]]
+        with outermost(config, custom_objects):
+            layers = [deserialize_keras_object(layer, custom_objects) for layer in config["layers"]]
         model = cls(layers, name=config.get("name"), trainable=config.get("trainable", True))
         if model._recording is None and config.get("build_input_shape"):
             model.build(tuple(config["build_input_shape"]))

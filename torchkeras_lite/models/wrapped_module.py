@@ -6,8 +6,10 @@ import inspect
 import torch
 from torch import nn
 
-from torchkeras_lite.base import dtypes, naming
+from torchkeras_lite.base import dtypes, naming, torch_modules
 from torchkeras_lite.base.checks import describe, suggestion
+from torchkeras_lite.base.registry import CustomObjectScope
+from torchkeras_lite.base.serialization import deserialize_keras_object, serialize_keras_object
 from torchkeras_lite.engine.layer import Layer
 
 __all__ = ["ModuleCalls"]
@@ -96,15 +98,25 @@ class ModuleCalls(Layer):
         return self.torch_module.load_state_dict(state_dict, strict=strict, assign=assign)
 
     def get_config(self):
-        """Raise: a torch module cannot be made from a config.
+        """Return the module, which is one of those of `torch.nn` that a file may name, and the outputs.
 
         Raises:
-            TypeError: always, with what to do.
+            TypeError: another module, with what to do, or a function for `outputs`.
         """
-        raise TypeError(
-            f"{describe(self)} is the torch module {type(self.torch_module).__name__}, which has no config. "
-            "Save its weights, with `model.save_weights(path)`, and make the module in code."
-        )
+        if callable(self._select):
+            raise TypeError(
+                f"{describe(self)}: the function given as `outputs` cannot be written to a config. Name a "
+                "field or an index, or save the weights, with `model.save_weights(path)`."
+            )
+        module = torch_modules.module_entry(self.torch_module, serialize_keras_object)
+        return {"name": self.name, "module": module, "outputs": self._select}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Return the model that `get_config` described, with new weights."""
+        with CustomObjectScope(custom_objects):
+            module = deserialize_keras_object(config["module"])
+        return cls(module, config.get("outputs"), config.get("name"))
 
     def _names_of(self, layers):
         names = {id(module): name for name, module in self._modules.items()}

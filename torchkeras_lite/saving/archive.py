@@ -59,7 +59,7 @@ def spooled(folder=None):
     return tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=folder)
 
 
-def write_archive(place, config, metadata, weights, assets):
+def write_archive(place, config, metadata, weights, assets, others):
     """Write a zip archive, uncompressed as Keras's.
 
     Args:
@@ -67,6 +67,7 @@ def write_archive(place, config, metadata, weights, assets):
         config, metadata: Texts.
         weights: A file object with the weights, at any position.
         assets: An `AssetFolder`.
+        others: Mapping of the names of further members, which Keras passes over, to their bytes.
     """
     with zipfile.ZipFile(place, "w") as archive:
         archive.writestr(METADATA, metadata)
@@ -76,6 +77,8 @@ def write_archive(place, config, metadata, weights, assets):
             shutil.copyfileobj(weights, target, 2**20)
         for name, path in assets.files():
             archive.write(path, f"{ASSETS}/{name}")
+        for name, content in others.items():
+            archive.writestr(name, content)
 
 
 class ArchiveReader:

@@ -2,7 +2,7 @@
 
 import json
 
-from torchkeras_lite.base import registry, serialization
+from torchkeras_lite.base import registry, serialization, torch_modules
 from torchkeras_lite.base.safe_mode import in_safe_mode
 from torchkeras_lite.engine.operation import find_operation
 
@@ -70,12 +70,13 @@ class ConfigCheck:
         if class_name == "__lambda__" or _is_old_lambda(value):
             if in_safe_mode() is not False:
                 raise ValueError(
-                    "The config holds the bytecode of a Python lambda, and running it would be "
-                    "arbitrary code "
-                    "execution, so it is refused. "
+                    "The config holds the bytecode of a Python lambda, as of a `Lambda` layer, and running "
+                    "it would be arbitrary code execution, so it is refused. "
                     f"{TRUST}; else give the function by name through `custom_objects`."
                 )
             return known
+        if class_name == "__typespec__":
+            return False  # which reading it refuses
         if isinstance(class_name, str) and class_name.startswith("__"):
             raise ValueError(f"The config holds an object of the unknown kind '{class_name}'.")
         if not known:
@@ -86,6 +87,9 @@ class ConfigCheck:
         if not isinstance(config, (dict, type(None))):
             raise TypeError(f"Expected 'config' to be a dict for '{class_name}', got {config!r}.")
         module = value.get("module")
+        if module == torch_modules.MODULE:
+            torch_modules.find_class(class_name)
+            return True
         if isinstance(module, str) and isinstance(class_name, str) and module.startswith("keras.src.ops."):
             if find_operation(module, class_name) is None:
                 raise TypeError(f"Could not locate the operation '{class_name}' of module {module!r}.")
@@ -94,12 +98,23 @@ class ConfigCheck:
         if registry.public_name(found) is None:
             self.has_custom = True
             return False
+        if found.__name__ == "TFSMLayer":
+            raise ValueError(
+                "The config has a `TFSMLayer` read and run a TensorFlow SavedModel from the disk, outside of "
+                "what is loaded. Load that model with TensorFlow."
+            )
         if found.__name__ == "TorchModuleWrapper" and isinstance((config or {}).get("module"), str):
             raise ValueError(
                 "The config holds a pickled torch module, which could do anything when it is read, and is "
                 "never read here. Make the model in code and load its weights."
             )
         return True
+
+
+@serialization.checks_configs
+def check_config(config, custom_objects=None):
+    """Look through a config that is about to be read; see `ConfigCheck.check`."""
+    ConfigCheck(custom_objects).check(config)
 
 
 def _is_old_lambda(value):

@@ -92,6 +92,8 @@ class H5Reader:
         ValueError: it is no HDF5 file, or is cut off.
     """
 
+    fits_optimizers = True  # whether the state of an optimizer in it has today's form
+
     def __init__(self, place, size, name):
         self.name = name
         self.size = size

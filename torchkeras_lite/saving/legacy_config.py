@@ -6,7 +6,12 @@ they are: what their keys mean is their own affair.
 
 from torchkeras_lite.base import registry
 from torchkeras_lite.saving.legacy_layers import PLACES, modern_class, modern_settings
-from torchkeras_lite.saving.legacy_operations import keras_operation_entry, operation_entry
+from torchkeras_lite.saving.legacy_operations import (
+    LAYERS,
+    keras_operation_entry,
+    operation_call,
+    operation_entry,
+)
 
 MODELS = ("Model", "Functional", "Sequential", "Network")
 CONSTANT = "_CONSTANT_VALUE"
@@ -138,8 +143,26 @@ class _Graph:
         name = layer.get("name", layer["config"].get("name") if isinstance(layer["config"], dict) else None)
         known = keras_operation_entry(layer)
         kept = {key: value for key, value in (known or layer).items() if key != "inbound_nodes"}
-        found = kept if known is not None else operation_entry(kept)
+        found = kept if known is not None else self._operation(layer, kept)
         return {**(_modern(kept, depth + 1) if found is None else found), "name": name}
+
+    def _operation(self, layer, kept):
+        """Return the entry of the operation that a layer runs, `None` for a real layer."""
+        if layer["class_name"] not in LAYERS:
+            return None
+        written = [operation_entry(kept, self._keywords(node)) for node in layer.get("inbound_nodes") or [[]]]
+        if any(entry != written[0] for entry in written):
+            raise ValueError(
+                f"The calls of the operation '{layer.get('name')}' differ in their settings, which only "
+                "separate operations can. Make the model in code, and read its weights with `load_weights`."
+            )
+        return written[0]
+
+    def _keywords(self, node):
+        """Return the arguments by name of an operation's call, the places in them as symbolic tensors."""
+        given = node if node and (self._is_place(node) or node[0] == CONSTANT) else next(iter(node), ())
+        keywords = given[3] if len(given) == 4 and isinstance(given[3], dict) else {}
+        return {key: self._value(value) for key, value in keywords.items()}
 
     def calls(self, layer):
         """Return the calls of a layer as `{"args", "kwargs"}`."""
@@ -149,16 +172,14 @@ class _Graph:
         ]
 
     def _call(self, layer, node):
+        if layer["class_name"] in LAYERS:
+            args, kwargs = operation_call(layer, self._value(node), self._keywords(node))
+            return {"args": args, "kwargs": kwargs}
         found = self._first_place(node)
         if found is None:
             raise ValueError(f"The config's call {node!r} of '{layer.get('name')}' names no layer in it.")
         keywords = found[3] if len(found) == 4 else {}
         kwargs = {key: self._value(value) for key, value in keywords.items() if value is not None}
-        is_operation = layer["class_name"] in ("TFOpLambda", "SlicingOpLambda")
-        if is_operation:
-            kwargs.pop("name", None)
-            others = [kwargs.pop(key) for key in ("y",) if key in kwargs]
-            return {"args": [self._value(node), *others], "kwargs": kwargs}
         given = node[0] if isinstance(node, list) and not self._is_place(node) and len(node) == 1 else node
         return {"args": [self._value(given)], "kwargs": kwargs}
 

@@ -1,37 +1,90 @@
 """Operations of TensorFlow that tf.keras 2.4 and later wrote into graphs as layers."""
 
+import itertools
+from typing import NamedTuple
+
 from torchkeras_lite.engine.operation import find_operation
 
-ARITHMETIC = {
-    "__operators__.add": "Add",
-    "math.add": "Add",
-    "math.subtract": "Subtract",
-    "math.multiply": "Multiply",
-    "math.truediv": "TrueDivide",
-    "math.divide": "TrueDivide",
-    "math.maximum": "Maximum",
-    "math.minimum": "Minimum",
-    "math.pow": "Power",
-    "math.abs": "Absolute",
-    "math.exp": "Exp",
-    "math.log": "Log",
-    "math.negative": "Negative",
-    "math.sqrt": "Sqrt",
-    "math.square": "Square",
-    "math.tanh": "Tanh",
-    "nn.tanh": "Tanh",
-}
-ACTIVATIONS = {
-    "nn.relu": "Relu",
-    "nn.relu6": "Relu6",
-    "nn.sigmoid": "Sigmoid",
-    "math.sigmoid": "Sigmoid",
-    "nn.silu": "Silu",
-    "nn.softplus": "Softplus",
-}
+LAYERS = ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
+
+
+class Translation(NamedTuple):
+    """How an operation of TensorFlow is written with one of Keras 3.
+
+    Attributes:
+        room: Module of Keras's class.
+        kind: The class.
+        names: TensorFlow's names of arguments, and ours; its further arguments must have no value.
+        given: Arguments that TensorFlow's defaults, or its meaning, give.
+    """
+
+    room: str
+    kind: str
+    names: dict
+    given: dict
+
+
+def _same(room, names, **given):
+    """Return rows for operations that take `names` and are called alike but for their class."""
+    return lambda **kinds: {
+        name.replace("_of_", "."): Translation(room, kind, names, given) for name, kind in kinds.items()
+    }
+
+
+_one, _two = _same("numpy", {}), _same("numpy", {"y": "x2"})
+_reduce = _same("numpy", {"axis": "axis", "keepdims": "keepdims"})
+_of_nn = _same("nn", {})
 OPERATIONS = {
-    **{name: ("keras.src.ops.numpy", kind) for name, kind in ARITHMETIC.items()},
-    **{name: ("keras.src.ops.nn", kind) for name, kind in ACTIVATIONS.items()},
+    **_two(__operators___of_add="Add", math_of_add="Add", math_of_subtract="Subtract"),
+    **_two(math_of_multiply="Multiply", math_of_truediv="TrueDivide", math_of_divide="TrueDivide"),
+    **_two(math_of_maximum="Maximum", math_of_minimum="Minimum", math_of_pow="Power", math_of_equal="Equal"),
+    **_two(math_of_greater="Greater", math_of_greater_equal="GreaterEqual", math_of_less="Less"),
+    **_two(math_of_less_equal="LessEqual", math_of_not_equal="NotEqual", math_of_floormod="Mod"),
+    **_two(math_of_floordiv="FloorDivide", math_of_logical_and="LogicalAnd", math_of_logical_or="LogicalOr"),
+    **_one(math_of_abs="Absolute", math_of_exp="Exp", math_of_log="Log", math_of_negative="Negative"),
+    **_one(math_of_sqrt="Sqrt", math_of_square="Square", math_of_tanh="Tanh", nn_of_tanh="Tanh"),
+    **_one(math_of_floor="Floor", math_of_ceil="Ceil", math_of_round="Round", math_of_sin="Sin"),
+    **_one(math_of_cos="Cos", math_of_sign="Sign", math_of_logical_not="LogicalNot", zeros_like="ZerosLike"),
+    **_one(ones_like="OnesLike", math_of_reciprocal="Reciprocal", math_of_log1p="Log1p"),
+    **_same("math", {})(math_of_rsqrt="Rsqrt", math_of_erf="Erf"),
+    **_of_nn(nn_of_relu="Relu", nn_of_relu6="Relu6", nn_of_sigmoid="Sigmoid", math_of_sigmoid="Sigmoid"),
+    **_of_nn(nn_of_silu="Silu", nn_of_softplus="Softplus", math_of_softplus="Softplus", nn_of_elu="Elu"),
+    **_of_nn(nn_of_selu="Selu", nn_of_softsign="Softsign"),
+    **_same("nn", {"axis": "axis"})(nn_of_softmax="Softmax", nn_of_log_softmax="LogSoftmax"),
+    **_same("nn", {"alpha": "negative_slope"}, negative_slope=0.2)(nn_of_leaky_relu="LeakyRelu"),
+    **_same("nn", {"approximate": "approximate"}, approximate=False)(nn_of_gelu="Gelu"),
+    **_same("nn", {"axis": "axis"}, order=2, epsilon=1e-12)(math_of_l2_normalize="Normalize"),
+    **_reduce(math_of_reduce_mean="Mean", math_of_reduce_sum="Sum", math_of_reduce_max="Max"),
+    **_reduce(math_of_reduce_min="Min", math_of_reduce_prod="Prod", math_of_reduce_std="Std"),
+    **_reduce(math_of_reduce_variance="Var", math_of_reduce_any="Any", math_of_reduce_all="All"),
+    **_same("numpy", {"axis": "axis"}, axis=0)(math_of_argmax="Argmax", math_of_argmin="Argmin"),
+    **_same("numpy", {"shape": "newshape"})(reshape="Reshape"),
+    **_same("numpy", {"perm": "axes"})(transpose="Transpose", compat_of_v1_of_transpose="Transpose"),
+    **_same("numpy", {"axis": "axis"})(expand_dims="ExpandDims", squeeze="Squeeze"),
+    **_same("numpy", {"axis": "axis"})(compat_of_v1_of_squeeze="Squeeze", concat="Concatenate"),
+    **_same("numpy", {"axis": "axis"}, axis=0)(stack="Stack"),
+    **_same("numpy", {"multiples": "repeats"})(tile="Tile"),
+    **_same("numpy", {"slice_spec": "key"})(__operators___of_getitem="GetItem"),
+    **_same("numpy", {"clip_value_min": "x_min", "clip_value_max": "x_max"})(clip_by_value="Clip"),
+    **_same("numpy", {"x": "x1", "y": "x2"})(where="Where"),
+    **_same("numpy", {"num_or_size_splits": "indices_or_sections", "axis": "axis"}, axis=0)(split="Split"),
+    **_same("numpy", {"indices": "indices", "axis": "axis"}, axis=0)(gather="Take"),
+    **_same("numpy", {"indices": "indices", "axis": "axis"}, axis=0)(compat_of_v1_of_gather="Take"),
+    **_same("numpy", {"b": "x2"})(linalg_of_matmul="Matmul"),
+    **_same("numpy", {"paddings": "pad_width", "mode": "mode", "constant_values": "constant_values"})(
+        pad="Pad", compat_of_v1_of_pad="Pad"
+    ),
+    **_same("core", {"dtype": "dtype"})(cast="Cast"),
+    **_same("image", {"size": "size", "method": "interpolation"}, data_format="channels_last")(
+        image_of_resize="Resize"
+    ),
+}
+# What these say by default, so that they may be there.
+PLAIN = {"conjugate": False, "transpose_a": False, "transpose_b": False, "batch_dims": 0, "out_type": "int64"}
+TRANSPOSED = {
+    (False, True): "...ij,...kj->...ik",
+    (True, False): "...ji,...jk->...ik",
+    (True, True): "...ji,...kj->...ik",
 }
 
 
@@ -53,22 +106,109 @@ def keras_operation_entry(layer):
     return None if module is None else {**layer, "module": module, "registered_name": layer["class_name"]}
 
 
-def operation_entry(layer):
+def operation_entry(layer, keywords):
     """Return the entry of the operation that a layer of a graph runs, `None` where it is a real layer.
 
+    Args:
+        layer: The layer's entry.
+        keywords: The arguments by name of its call.
+
     Raises:
-        ValueError: an operation that has no counterpart here.
+        ValueError: an operation, or an argument of one, that has no counterpart here.
     """
-    if layer["class_name"] not in ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"):
+    if layer["class_name"] not in LAYERS:
         return None
+    translation, arguments = _translated(layer, keywords)
+    module = f"keras.src.ops.{translation.room}"
+    info = find_operation(module, translation.kind).operation
+    settings = {name: arguments[name] for name in info.settings if name in arguments}
+    return {
+        "module": module,
+        "class_name": translation.kind,
+        "config": {"name": layer["config"]["name"], **settings},
+        "registered_name": translation.kind,
+    }
+
+
+def operation_call(layer, first, keywords):
+    """Return the positional arguments and those by name of a call of such a layer, without its settings.
+
+    Args:
+        layer: The layer's entry.
+        first: The first argument.
+        keywords: The arguments by name.
+    """
+    translation, arguments = _translated(layer, keywords)
+    info = find_operation(f"keras.src.ops.{translation.room}", translation.kind).operation
+    if info.takes_any:
+        return [first, arguments["x2"]], {}
+    args, others = [first], [name for name in info.parameters[1:] if name in arguments]
+    while others and others[0] in info.called and info.parameters[len(args)] == others[0]:
+        args.append(arguments[others.pop(0)])
+    return args, {name: arguments[name] for name in others if name in info.called}
+
+
+def _translated(layer, keywords):
+    """Return the translation of a layer's operation, and its arguments under our names."""
     config = layer["config"] if isinstance(layer["config"], dict) else {}
     name = config.get("function")
-    if layer["class_name"] != "TFOpLambda" or not isinstance(name, str) or name not in OPERATIONS:
+    if layer["class_name"] == "SlicingOpLambda" and name is None:
+        name = "__operators__.getitem"
+    if not isinstance(name, str) or name not in OPERATIONS or "name" not in config:
         what = name if isinstance(name, str) else config.get("node_def", layer["class_name"])
-        raise ValueError(
-            f"The layer '{config.get('name')}' runs TensorFlow's operation {str(what)[:60]!r}, which cannot "
-            f"be read here; known are {sorted(OPERATIONS)}. Make the model in code, with the operations of "
-            "`keras.ops`, and read its weights with `load_weights`."
-        )
-    module, kind = OPERATIONS[name]
-    return {"module": module, "class_name": kind, "config": {"name": config["name"]}, "registered_name": kind}
+        raise ValueError(_refusal(config, what, f"; known are {sorted(OPERATIONS)}"))
+    translation = OPERATIONS[name]
+    arguments = dict(translation.given)
+    for key, value in keywords.items():
+        if key in translation.names and (value is not None or key == "axis"):
+            arguments[translation.names[key]] = value
+        elif (
+            value is not None
+            and key not in ("name", "transpose_a", "transpose_b")
+            and PLAIN.get(key) != value
+        ):
+            raise ValueError(_refusal(config, name, f" with {key}={value!r}"))
+    change = CHANGES.get(translation.kind)
+    if change is not None:
+        change(arguments)
+    pair = keywords.get("transpose_a", False), keywords.get("transpose_b", False)
+    if pair in TRANSPOSED:
+        translation = translation._replace(kind="Einsum")
+        arguments["subscripts"] = TRANSPOSED[pair]
+    return translation, arguments
+
+
+def _refusal(config, what, why):
+    return (
+        f"The layer '{config.get('name')}' runs TensorFlow's operation {str(what)[:60]!r}{why}, which cannot "
+        "be read here. Make the model in code, with the operations of `keras.ops`, and read its weights with "
+        "`load_weights`."
+    )
+
+
+def _key(arguments):
+    """Put slices in today's form."""
+
+    def part(value):
+        if isinstance(value, dict) and set(value) == {"start", "stop", "step"}:
+            return {"class_name": "__slice__", "config": value}
+        return value
+
+    key = arguments["key"]
+    arguments["key"] = [part(value) for value in key] if isinstance(key, list) else part(key)
+
+
+def _sections(arguments):
+    """Turn sizes into the places between them."""
+    sizes = arguments["indices_or_sections"]
+    if isinstance(sizes, list):
+        arguments["indices_or_sections"] = list(itertools.accumulate(sizes))[:-1]
+
+
+def _padding(arguments):
+    arguments["mode"] = str(arguments.get("mode", "CONSTANT")).lower()
+    if arguments["mode"] != "constant":
+        arguments.pop("constant_values", None)
+
+
+CHANGES = {"GetItem": _key, "Split": _sections, "Pad": _padding}

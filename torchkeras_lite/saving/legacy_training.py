@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from torchkeras_lite.base import registry
+from torchkeras_lite.base import registry, torch_modules
 from torchkeras_lite.base.serialization import serialize_keras_object
 from torchkeras_lite.base.warning import warn_user
 
@@ -46,6 +46,8 @@ def training_config(model):
 def _short(value):
     """Return a written structure with its objects as `{"class_name", "config"}`, its functions as names."""
     if isinstance(value, dict) and "class_name" in value and "config" in value:
+        if value.get("module") in (torch_modules.MODULE, torch_modules.FUNCTIONS):
+            return value
         if value["class_name"] == "function":
             return value["config"]
         return {"class_name": value.get("registered_name") or value["class_name"], "config": value["config"]}
@@ -106,8 +108,9 @@ def modern_optimizer(entry):
             "class_name": "InverseTimeDecay",
             "config": schedule,
         }
-    elif isinstance(rate, dict) and "module" not in rate:
-        config["learning_rate"] = {"module": "keras.optimizers.schedules", **rate}
+    elif isinstance(rate, dict) and isinstance(rate.get("config"), dict):
+        settings = {key: value for key, value in rate["config"].items() if (key, value) != ("name", None)}
+        config["learning_rate"] = {"module": "keras.optimizers.schedules", **rate, "config": settings}
     return {"module": "keras.optimizers", "class_name": _class_of(name, "optimizers"), "config": config}
 
 
@@ -131,7 +134,8 @@ def _modern_objects(value):
         return value
     if not isinstance(value.get("class_name"), str) or not isinstance(value.get("config"), dict):
         return {key: _modern_objects(part) for key, part in value.items()}
-    if registry.get_registered_object(value["class_name"]) is not None:
+    of_torch = value.get("module") == torch_modules.MODULE
+    if of_torch or registry.get_registered_object(value["class_name"]) is not None:
         return value
     config = dict(value["config"])
     if value["class_name"] == "LossFunctionWrapper" and isinstance(config.get("fn"), str):
@@ -178,6 +182,8 @@ def _in_order(optimizer, names, arrays):
         if i not in steps and not skipped.search(name) and arrays[i].ndim > 0
     ]
     weights = len(optimizer._trainable_variables)
+    if not counted:  # as SGD without momentum, for which Keras 2 has slots of zeros
+        rest = []
     while (
         weights and len(rest) > weights and len(rest) % weights == 0 and _are_empty(arrays, rest[-weights:])
     ):

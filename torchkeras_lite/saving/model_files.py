@@ -10,12 +10,12 @@ from torchkeras_lite.base import registry, serialization
 from torchkeras_lite.base.atomic_file import replacing, replacing_folder
 from torchkeras_lite.base.device import build_on, default_device
 from torchkeras_lite.base.safe_mode import in_safe_mode, safe_mode_scope
-from torchkeras_lite.saving import archive, hub, legacy_files, torch_files
+from torchkeras_lite.saving import archive, hub, keras2_archives, legacy_files, torch_files
 from torchkeras_lite.saving.config_checks import ConfigCheck, parse_json
 from torchkeras_lite.saving.h5_file import H5Reader, H5Writer
-from torchkeras_lite.saving.legacy_h5 import is_legacy_path
+from torchkeras_lite.saving.legacy_h5 import has_legacy_layout, is_legacy_path
 from torchkeras_lite.saving.once import written_once
-from torchkeras_lite.saving.places import KERAS_VERSION, is_file_object, may_write
+from torchkeras_lite.saving.places import KERAS_VERSION, is_file_object, may_write, told_of
 from torchkeras_lite.saving.state import StateLoader, load_assets, save_state
 from torchkeras_lite.saving.uninitialized import META, give_storage
 
@@ -101,7 +101,9 @@ def _write_archive(model, place, include_optimizer):
     with archive.spooled(beside) as weights, tempfile.TemporaryDirectory() as folder:
         assets = archive.AssetFolder(folder)
         _write_state(model, weights, assets, include_optimizer, checksums=False)
-        archive.write_archive(place, config, metadata, weights, assets)
+        point = getattr(model, "training_point", None)  # of a `fit` that is going on
+        others = {} if point is None else point.members
+        archive.write_archive(place, config, metadata, weights, assets, others)
 
 
 def _write_folder(model, place, include_optimizer):
@@ -154,6 +156,9 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     if os.path.isfile(os.path.join(place, archive.CONFIG)):
         reader = archive.FolderReader(place, path)
     elif path.endswith(".keras") and os.path.isfile(path):
+        if has_legacy_layout(path):  # Keras 2.12 and older wrote HDF5 under any name
+            with told_of(path):
+                return legacy_files.load_legacy_model(path, custom_objects, compile, safe_mode)
         reader = archive.ArchiveReader(path, path)
     elif path.endswith(".keras"):
         raise ValueError(
@@ -162,9 +167,10 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     elif path.endswith((".h5", ".hdf5", ".safetensors")):
         if not os.path.isfile(path):
             raise FileNotFoundError(f"There is no file {path}.")
-        if torch_files.is_safetensors(path):
-            return torch_files.load_safetensors_model(path, custom_objects, compile, safe_mode)
-        return legacy_files.load_legacy_model(path, custom_objects, compile, safe_mode)
+        is_torch = torch_files.is_safetensors(path)
+        load = torch_files.load_safetensors_model if is_torch else legacy_files.load_legacy_model
+        with told_of(path):
+            return load(path, custom_objects, compile, safe_mode)
     else:
         raise ValueError(
             f"File format not supported: filepath={path}. Known are `.keras`, `.h5`, `.hdf5` and "
@@ -177,6 +183,7 @@ def _load(reader, custom_objects, compile, safe_mode):
     scoped = in_safe_mode()
     try:
         with (
+            told_of(reader.name),
             safe_mode_scope(safe_mode if scoped is None else scoped),
             registry.CustomObjectScope(custom_objects),
             serialization.object_sharing_scope(),
@@ -184,12 +191,15 @@ def _load(reader, custom_objects, compile, safe_mode):
             config = parse_json(reader.text(archive.CONFIG), reader.name)
             if not compile:
                 config["compile_config"] = None
+            is_old = keras2_archives.is_old_archive(reader)
+            if is_old:
+                config = keras2_archives.modern_archive_config(config, reader.name)
             check = ConfigCheck(custom_objects).check(config)
             file, size = reader.weights()
             with file:
                 weights = H5Reader(file, size, reader.name)
                 try:
-                    model = _make(config, weights, reader.name, has_custom=check.has_custom)
+                    model = _make(config, weights, reader.name, check.has_custom, is_old)
                 finally:
                     weights.close()
             if any(name.startswith(archive.ASSETS) for name in reader.names()):
@@ -200,9 +210,11 @@ def _load(reader, custom_objects, compile, safe_mode):
         reader.close()
 
 
-def _make(config, weights, name, *, has_custom):
+def _make(config, weights, name, has_custom, is_old):
     """Make the model, without values where no code of a user's could need them, and fill it."""
-    weights.paths()
+    stored = weights.paths()
+    if is_old:
+        weights.groups = keras2_archives.without_training_state(stored)
     device = default_device()
     with serialization.postponed_compilation() as compilations, build_on(device if has_custom else META):
         model = serialization.deserialize_keras_object(config)
@@ -211,7 +223,11 @@ def _make(config, weights, name, *, has_custom):
         give_storage(model, device)
     for inner, compile_config in compilations:
         inner.compile_from_config(compile_config)
-    loader = StateLoader(model, weights, name)
+    optimizer = getattr(model, "optimizer", None)
+    loader = StateLoader(model, weights, name, skip=(optimizer,) if is_old else ())
     loader.check()
     loader.assign()
+    if is_old:
+        weights.groups = stored
+        keras2_archives.load_optimizer(model, weights)
     return model

@@ -1,5 +1,6 @@
 """Where things are saved: endings of names, questions before overwriting."""
 
+import contextlib
 import os
 
 KERAS_VERSION = "3.15.1"  # whose formats are written
@@ -18,3 +19,14 @@ def may_write(filepath, overwrite):
     while answer not in ("y", "n"):
         answer = input(f"[WARNING] {filepath} already exists - overwrite? [y/n] ").strip().lower()
     return answer == "y"
+
+
+@contextlib.contextmanager
+def told_of(name):
+    """Name the file in errors of what is in it."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if type(error) in (TypeError, ValueError) and name not in str(error):
+            raise type(error)(f"{name}: {error}") from error
+        raise

@@ -126,6 +126,8 @@ class ShardReader:
             save.
     """
 
+    fits_optimizers = True
+
     def __init__(self, path):
         self.name = path
         try:

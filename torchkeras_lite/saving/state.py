@@ -2,7 +2,7 @@
 
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.warning import warn_user
-from torchkeras_lite.engine.stored_weights import StoredWeights, check_stored
+from torchkeras_lite.engine.stored_weights import StoredWeights
 from torchkeras_lite.saving.walk import walk
 
 
@@ -67,7 +67,7 @@ class StateLoader:
             if _is_checked(thing):
                 shapes = {key: d.shape for key, d in self.stored.get(self._path(path), {}).items()}
                 try:
-                    check_stored(thing, thing.stored_weights(), shapes)
+                    type(thing).load_own_variables.compare(thing, shapes)
                 except ValueError as error:
                     self.failed[path] = thing, error
         if self.failed and not self.skip_mismatch:
@@ -117,7 +117,9 @@ class StateLoader:
     def _tell_unexpected(self):
         known = {self._path(path) for path, _ in self.things}
         unexpected = [
-            path for path in self.stored if path not in known and path.partition("/")[0] != "optimizer"
+            path
+            for path in self.stored
+            if path not in known and path.partition("/")[0] not in ("optimizer", "lr_scheduler")
         ]
         if unexpected:
             warn_user(
@@ -132,7 +134,7 @@ def _loads(thing):
 
 def _is_checked(thing):
     """Whether what is stored for `thing` can be compared with its weights before it is read."""
-    return hasattr(type(thing).load_own_variables, "by_number")
+    return hasattr(type(thing).load_own_variables, "compare")
 
 
 def load_assets(model, assets):

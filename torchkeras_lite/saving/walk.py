@@ -12,7 +12,7 @@ from torch import nn
 from torchkeras_lite.base import naming
 from torchkeras_lite.engine import collecting
 from torchkeras_lite.engine.layer import Layer
-from torchkeras_lite.engine.stored_weights import read_state_dict
+from torchkeras_lite.engine.stored_weights import check_state_dict, compared_by, read_state_dict
 
 CONTAINERS = (list, tuple, dict)
 # Attributes of a model that hold nothing of its own to save.
@@ -58,6 +58,7 @@ class TorchState:
         for key, tensor in self._own().items():
             store[key] = tensor
 
+    @compared_by(lambda state, shapes: check_state_dict(state.module, state._own(), shapes))
     def load_own_variables(self, store):
         """Read the tensors by their keys."""
         if len(self._own()) == len(self.module.state_dict()):
@@ -150,6 +151,7 @@ def _names(thing):
         layer = Layer(name="any")
         _base_names.update(dir(layer), vars(layer), NOT_SAVED)
     names = {name for name in vars(thing) if name not in _base_names and not name.startswith("__")}
+    names.difference_update(getattr(thing, "saved_elsewhere", ()))
     names.update(_of_class(type(thing)))
     if isinstance(thing, nn.Module):
         hidden = collecting.governed(thing).union(thing.stored_modules)

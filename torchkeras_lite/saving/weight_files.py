@@ -5,11 +5,11 @@ import os
 
 from torchkeras_lite.base.atomic_file import replacing
 from torchkeras_lite.base.checks import describe
-from torchkeras_lite.saving import archive, legacy_files, shards, torch_files
+from torchkeras_lite.saving import archive, keras2_archives, legacy_files, shards, torch_files
 from torchkeras_lite.saving.h5_file import H5Reader, H5Writer
 from torchkeras_lite.saving.legacy_h5 import has_legacy_layout, is_legacy_path
 from torchkeras_lite.saving.once import read_alike, written_once
-from torchkeras_lite.saving.places import may_write
+from torchkeras_lite.saving.places import may_write, told_of
 from torchkeras_lite.saving.state import StateLoader, save_state
 
 READ = (".weights.h5", ".weights.json", ".keras", ".h5", ".hdf5")
@@ -85,7 +85,8 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
             f"File format not supported: filepath={path}. Weights are read from files that end in "
             f"{', '.join((*READ, *torch_files.ENDINGS))}."
         )
-    is_legacy = path.endswith((".h5", ".hdf5")) and has_legacy_layout(path)
+    # Keras 2.12 and older wrote HDF5 under any name, `.keras` too.
+    is_legacy = path.endswith((".h5", ".hdf5", ".keras")) and has_legacy_layout(path)
     if by_name is not None and not is_legacy and not is_legacy_path(path):
         raise ValueError(
             f"`by_name` only supports loading legacy '.h5' or '.hdf5' files. Received: {path}. Leave it out."
@@ -96,13 +97,16 @@ def load_weights(model, filepath, skip_mismatch=False, **kwargs):
         raise FileNotFoundError(f"There is no file {path}.")
     _need_built(model, "loading weights into")
     if is_legacy:
-        legacy_files.load_legacy_weights(model, path, bool(by_name), skip_mismatch)
+        with told_of(path):
+            legacy_files.load_legacy_weights(model, path, bool(by_name), skip_mismatch)
         return
     if path.endswith(torch_files.ENDINGS):
         torch_files.load_state(model, path, skip_mismatch=skip_mismatch)
         return
     with weights_reader(path) as reader:
-        loader = StateLoader(model, reader, path, skip=skip or (), skip_mismatch=skip_mismatch)
+        optimizer = getattr(model, "optimizer", None)
+        left = [*(skip or ()), *([] if reader.fits_optimizers else [optimizer])]
+        loader = StateLoader(model, reader, path, skip=left, skip_mismatch=skip_mismatch)
         loader.check()
         loader.assign()
 
@@ -117,6 +121,9 @@ def weights_reader(path):
             zipped = stack.enter_context(contextlib.closing(archive.ArchiveReader(path, path)))
             file, size = zipped.weights()
             reader = H5Reader(stack.enter_context(file), size, path)
+            if keras2_archives.is_old_archive(zipped):
+                reader.groups = keras2_archives.without_training_state(reader.paths())
+                reader.fits_optimizers = False
         else:
             reader = H5Reader(path, os.path.getsize(path), path)
         yield stack.enter_context(contextlib.closing(reader))

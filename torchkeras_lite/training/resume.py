@@ -7,12 +7,14 @@ over it began, from which the same order follows again, and how many batches wer
 
 from collections import Counter
 
+import numpy as np
 import torch
 
 from torchkeras_lite.callbacks.monitor import flatten_metrics
 from torchkeras_lite.engine import collecting
 from torchkeras_lite.random.state import random_state, restore_random_state
 from torchkeras_lite.training.batches import WrappedBatches
+from torchkeras_lite.training.py_dataset import PyDataset
 
 
 class TrackedBatches(WrappedBatches):
@@ -32,7 +34,14 @@ class TrackedBatches(WrappedBatches):
         self.began = None
         self.used = 0
         self.is_open = False
-        self._place = None
+        self._place = self._looked = None
+
+    def look(self, state):
+        """Return the first batch of the pass that began in random state `state`; it will be given again."""
+        restore_random_state(state)
+        batch = self.batches.first()
+        self._looked = random_state()  # a stream that is open now does not draw again what it drew
+        return batch
 
     def go_to(self, place, state):
         """Have the next pass begin at `place`, and leave the random generators in `state` there."""
@@ -47,6 +56,9 @@ class TrackedBatches(WrappedBatches):
         if place is not None:
             restore_random_state(place[0]["began"])
         self.began, self.used, self.is_open = random_state(), 0, True
+        looked, self._looked = self._looked, None
+        if looked is not None:
+            restore_random_state(looked)
         stream = iter(self.batches)
         try:
             if place is not None:
@@ -63,18 +75,23 @@ class TrackedBatches(WrappedBatches):
 
 
 class TrainingPoint:
-    """Takes and restores points of one `fit`; `BackupAndRestore` finds it as `model.training_point`.
+    """Takes and restores points of one `fit`; callbacks find it as `model.training_point`.
 
     Args:
         model: The model.
         batches: Its `Batches`; their source is tracked from here on.
         callbacks: The `CallbackList`.
+
+    Attributes:
+        pending: The point to go on from, which a callback puts here in `on_train_begin`.
+        members: What `model.save` adds to the archive, by name.
     """
 
     def __init__(self, model, batches, callbacks):
         self.model = model
         self.callbacks = callbacks
         self.pending = None
+        self.members = {}
         self.epoch_began = None
         parent = None
         source = batches
@@ -85,21 +102,33 @@ class TrainingPoint:
         if parent is not None:
             parent.batches = self.tracked
 
-    def take(self, epoch, step):
+    def take(self, epoch, step, ended=None):
         """Return the point: plain values, lists, dicts and tensors.
 
         Args:
             epoch: Number of the epoch that is going on or comes next, from 0.
             step: Batches of it that are done.
+            ended: For a callback that others come behind: `(callback, hook, number, logs)` of the call that
+                is going on, which those that keep a state are to get once the point is restored.
         """
+        if ended is not None:
+            callback, hook, number, logs = ended
+            listed = list(self.callbacks)
+            # One that another callback holds is not in the list: nothing is known to come behind it.
+            place = next((i for i, other in enumerate(listed) if other is callback), len(listed))
+            logs = {key: float(value) for key, value in logs.items() if np.ndim(value) == 0}
+            ended = {"behind": place, "hook": hook, "number": number, "logs": logs}
         return {
             "epoch": epoch,
             "step": step,
+            "ended": ended,
             "stop_training": bool(self.model.stop_training),
             "learning_rate": self._rate(),
             "callbacks": [[type(c).__name__, c.state_dict()] for c in self._stateful()],
             "metrics": [_metric_state(metric) for metric in self._metrics()] if step else [],
             "draws": [source.random_state() for source in random_sources(self.model)],
+            "states": [layer.states for layer in stateful_layers(self.model)],
+            "data": self._data_state(),
             "place": self.tracked.place(),
             "epoch_began": self.epoch_began,
             "random": random_state(),
@@ -117,11 +146,26 @@ class TrainingPoint:
         self._restore_callbacks(point["callbacks"])
         for source, state in zip(random_sources(self.model), point["draws"], strict=False):
             source.restore_random_state(state)
+        self._restore_states(point["states"])
+        if point["data"] is not None and hasattr(self._dataset(), "load_state_dict"):
+            self._dataset().load_state_dict(point["data"])
         self.model.stop_training = point["stop_training"]
         if point["place"] is not None:
             self.tracked.go_to(point["place"], point["random"])
         restore_random_state(point["random"])
-        return point["stop_training"]
+        if not point["step"]:
+            self._end_again(point)
+        return self.model.stop_training
+
+    def _end_again(self, point):
+        """Call the hook that was going on for the callbacks behind the one that took the point."""
+        ended = point.get("ended")
+        if ended is None or ended["hook"] not in ("on_epoch_end", "on_train_batch_end"):
+            return
+        logs = dict(ended["logs"])  # one for all: some add to it
+        for callback in list(self.callbacks)[ended["behind"] + 1 :]:
+            if hasattr(callback, "load_state_dict") and callback.state_dict():
+                getattr(callback, ended["hook"])(ended["number"], logs)
 
     def before_epoch(self):
         """Note the random state before the data of an epoch is made ready; the old one where it had begun."""
@@ -135,11 +179,13 @@ class TrainingPoint:
         if point is None or not point["step"]:
             return 0
         self._resolve(point["place"])
+        self._restore_states(point["states"])  # which that call has changed
         self._restore_callbacks(point["callbacks"])
         if point["learning_rate"] is not None:
             self.model.optimizer.learning_rate = point["learning_rate"]
         for metric, state in zip(self._metrics(), point["metrics"], strict=False):
             _restore_metric(metric, state)
+        self._end_again(point)
         return point["step"]
 
     def _resolve(self, place):
@@ -147,8 +193,7 @@ class TrainingPoint:
         model = self.model
         if model.compiled_metrics.parts is not None or place is None:
             return
-        restore_random_state(place["began"])
-        x, y, _ = self.batches.first()
+        x, y, _ = self.tracked.look(place["began"])
         with torch.no_grad():
             y_pred = model(x)
         model.compiled_metrics.build(model, y, y_pred)
@@ -160,6 +205,14 @@ class TrainingPoint:
         while hasattr(optimizer, "inner_optimizer"):
             optimizer = optimizer.inner_optimizer
         return float(optimizer._rate) if isinstance(optimizer._rate, (int, float)) else None
+
+    def _dataset(self):
+        """Return the `PyDataset` that is trained on; other data finds its place by being read again."""
+        source = getattr(self.tracked.batches, "source", None)
+        return source if isinstance(source, PyDataset) else None
+
+    def _data_state(self):
+        return self._dataset().state_dict() if hasattr(self._dataset(), "state_dict") else None
 
     def _stateful(self):
         return [callback for callback in self.callbacks if hasattr(callback, "load_state_dict")]
@@ -178,6 +231,11 @@ class TrainingPoint:
             if state:
                 callback.load_state_dict(state)
 
+    def _restore_states(self, states):
+        for layer, values in zip(stateful_layers(self.model), states, strict=False):
+            for kept, value in zip(layer.states, values, strict=True):
+                kept.detach_().copy_(value)
+
     def _metrics(self):
         return list(flatten_metrics(self.model.metrics))
 
@@ -194,6 +252,12 @@ def _restore_metric(metric, state):
         return
     for variable, value in zip(metric.variables, state, strict=False):
         variable.assign(value)
+
+
+def stateful_layers(model):
+    """Return the layers whose states go from batch to batch, such as an `LSTM(stateful=True)`."""
+    layers = collecting.all_layers(model)
+    return [layer for layer in layers if getattr(layer, "stateful", False) and layer.states]
 
 
 def random_sources(model):
