@@ -314,3 +314,44 @@ def test_builds_of_several_arguments_name_those_of_call():
         NoSuffix()(x, x)
     with pytest.raises(ValueError, match=r"`c_shape`, but `call\(\)` does not have argument `c`"):
         NoCounterpart()(x, x)
+
+
+@pytest.mark.parametrize("symbolic", [False, True], ids=["values", "symbols"])
+@pytest.mark.parametrize("own_weight", [False, True], ids=["no weight", "a weight"])
+@pytest.mark.parametrize("in_build", [False, True], ids=["in call", "in build"])
+def test_paths_of_layers_inside_are_keras_s(in_build, own_weight, symbolic):
+    def paths(package):
+        class Bottom(package.layers.Layer):
+            def build(self, input_shape):
+                self.w = self.add_weight(shape=(1,), name="w")
+
+            def call(self, x):
+                return self.w + x
+
+        class Middle(package.layers.Layer):
+            def __init__(self):
+                super().__init__(name="middle")
+                self.bottom = Bottom(name="bottom")
+
+            def build(self, input_shape):
+                if own_weight:
+                    self.v = self.add_weight(shape=(1,), name="v")
+                if in_build:
+                    self.bottom.build(input_shape)
+
+            def call(self, x):
+                return self.bottom(x)
+
+        class Top(package.layers.Layer):
+            def __init__(self):
+                super().__init__(name="top")
+                self.middle = Middle()
+
+            def call(self, x):
+                return self.middle(x)
+
+        layer = Top()
+        layer(package.Input((1,)) if symbolic else np.ones((4, 1), "float32"))
+        return [variable.path for variable in layer.variables]
+
+    assert paths(tk) == paths(keras)

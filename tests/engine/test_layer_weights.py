@@ -333,3 +333,19 @@ def test_one_frozen_weight_keeps_its_place():
     assert [w.path for w in layer.trainable_weights] == ["unnamed/variable_1"]
     layer.trainable = True
     assert len(layer.trainable_weights) == 2
+
+
+def test_attributes_that_are_none_until_build_become_weights():
+    class Late(tk.Layer):
+        def __init__(self):
+            super().__init__()
+            self.kernel = self.count = None
+
+        def build(self, input_shape):
+            self.kernel = self.add_weight((2,), name="kernel")
+            self.count = self.add_weight((), "zeros", trainable=False, name="count")
+
+    layer = Late()
+    layer.build((None, 2))
+    assert [w.path for w in layer.weights] == ["late/kernel", "late/count"]
+    assert list(layer.state_dict()) == ["kernel", "count"]

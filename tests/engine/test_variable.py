@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from torchkeras_lite import constraints, initializers, layers, regularizers
+import torchkeras_lite as tkl
+from torchkeras_lite import constraints, initializers, layers, metrics, regularizers
 from torchkeras_lite.base.naming import name_scope
 from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.engine.variable import Variable, adopt, is_free_variable
@@ -184,6 +185,34 @@ def test_torch_functions_and_gradients():
     np.testing.assert_array_equal(np.asarray(variable), [1, 2])
 
 
+NUMPY = {
+    "mean": np.mean,
+    "sum of columns": lambda w: np.sum(w, axis=0),
+    "greatest": np.max,
+    "least": np.min,
+    "deviation": np.std,
+    "all": np.all,
+    "squeeze": np.squeeze,
+    "stack": lambda w: np.stack([w, w], axis=1),
+    "where": lambda w: np.where(np.asarray(w) > 1, w, 0.0),
+}
+
+
+@pytest.mark.parametrize("function", NUMPY)
+def test_numpys_functions_read_weights(function):
+    values = np.array([[1.0, 3.0, 2.0]], "float32")
+    dense, layer, total = layers.Dense(3), layers.Layer(), metrics.Mean().variables[0]
+    dense.build((None, 1))
+    dense.kernel.assign(values)
+    added = layer.add_weight(shape=(1, 3))
+    added.assign(values)
+    for weight in (Variable(values), dense.kernel, added):
+        found = NUMPY[function](weight)
+        assert not isinstance(found, torch.Tensor)
+        np.testing.assert_allclose(found, NUMPY[function](values))
+    assert np.sum(total) == 0
+
+
 def test_optimizers_train_it():
     variable, his = Variable([1.0, 2.0]), keras.Variable([1.0, 2.0])
     optimizer, theirs = Adam(0.1), keras.optimizers.Adam(0.1)
@@ -327,6 +356,26 @@ def test_adopted_variables_work_in_torch(scaled):
     assert torch.equal(torch.export.export(scaled, (x,)).module()(x), expected)
     swapped = torch.func.functional_call(scaled, {"scale": torch.zeros(2), "listed_0": torch.zeros(2)}, (x,))
     assert swapped.tolist() == [[3, 3]] * 3
+
+
+def test_what_is_kept_before_the_constructor_of_the_base_counts():
+    def shapes(package):
+        class Early(package.layers.Layer):
+            def __init__(self):
+                self.units = 2
+                self.scale = package.Variable(np.ones(2, "float32"))
+                self.listed, self.inner = [package.Variable([1.0, 2.0, 3.0])], []
+                super().__init__()
+                self.inner.append(package.layers.Dense(self.units))
+
+            def call(self, x):
+                return self.inner[0](x) * self.scale
+
+        layer = Early()
+        layer(np.ones((1, 2), "float32"))
+        return [tuple(weight.shape) for weight in layer.weights]
+
+    assert shapes(tkl) == shapes(keras)
 
 
 def test_a_variable_known_to_an_optimizer_can_be_adopted():

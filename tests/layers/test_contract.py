@@ -1,5 +1,6 @@
 """What every layer keeps: one test a promise, run over the case table."""
 
+import collections
 import copy
 import pickle
 
@@ -21,8 +22,25 @@ AUGMENTING = {case.name for case in IMAGE_COLOR} - {
     "ContrastLimitedAdaptiveHistogramEqualization",
     "Equalization",
 }
+# Bases, cells, what holds code of the user, and what reads strings: they have tests of their own.
+WITHOUT_ROWS = {
+    *("FlaxLayer", "GRUCell", "HashedCrossing", "Hashing", "InputLayer", "IntegerLookup", "JaxLayer"),
+    *("LSTMCell", "Lambda", "Layer", "Pipeline", "SimpleRNNCell", "StackedRNNCells", "StringLookup"),
+    *("TFSMLayer", "TextVectorization", "TorchModuleWrapper", "Wrapper"),
+}
+
+
+def fixes_axis_1(case):
+    """Whether weights follow from the size of axis 1, so that it must be known."""
+    axes = nested.flatten(case.args.get("axis", case.args.get("axes", ())))
+    first = case.args.get("data_format") == "channels_first"
+    return first or 1 in axes or -2 in axes or case.name in ("PReLU", "Reshape")
+
+
 cases = pytest.mark.parametrize("case", CASES, ids=str)
 FEW = [case for i, case in enumerate(CASES) if sum(case.name == c.name for c in CASES[:i]) < 2]
+TIMED = [case for case in FEW if len(case.shape) > 2 or isinstance(case.shape[0], tuple)]
+timed_cases = pytest.mark.parametrize("case", [case for case in TIMED if not fixes_axis_1(case)], ids=str)
 few_cases = pytest.mark.parametrize("case", FEW, ids=str)  # two a class, where a test takes long
 
 
@@ -82,6 +100,14 @@ def same(first, second):
     for a, b in zip(nested.flatten(first), nested.flatten(second), strict=True):
         assert isinstance(a, torch.Tensor)
         torch.testing.assert_close(a, b)
+
+
+def test_every_layer_has_four_rows():
+    rows = collections.Counter(class_of(case).__name__ for case in CASES)
+    found = (getattr(layers, name) for name in layers.__all__)
+    classes = {one.__name__ for one in found if isinstance(one, type) and issubclass(one, layers.Layer)}
+    assert {name for name in classes if rows[name] < 4} == WITHOUT_ROWS
+    assert len(CASES) > 300
 
 
 @cases
@@ -173,6 +199,27 @@ def test_a_model_takes_batches_of_any_size(case, rng):
     model = torchkeras_lite.Model(inputs, apply(layer, case, inputs))
     for part in (x, nested.map_structure(lambda t: t[:1], x)):
         same(model(part), apply(layer, case, part))
+
+
+@timed_cases
+def test_a_model_takes_any_number_of_steps(case, rng):
+    x = data(case, rng)
+
+    def unknown_steps(t):
+        steps = 1 if t.shape[1] == 1 else None
+        return layers.Input(((steps, *t.shape[2:]) if t.ndim > 2 else t.shape[1:]), dtype=t.dtype)
+
+    inputs = nested.map_structure(unknown_steps, x)
+    layer = make(case).eval()
+    model = torchkeras_lite.Model(inputs, apply(layer, case, inputs))
+
+    def longer(t):
+        return t if t.ndim < 3 or t.shape[1] == 1 else torch.cat([t, t[:, :2]], 1)
+
+    for part in (x, nested.map_structure(longer, x)):
+        y = model(part)
+        same(y, apply(layer, case, part))
+        assert all(size in (None, known) for size, known in zip(model.output_shape, y.shape, strict=True))
 
 
 @cases

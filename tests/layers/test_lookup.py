@@ -125,7 +125,7 @@ def test_vocabulary_files_and_safe_mode(tmp_path):
     assert layers.TextVectorization(vocabulary=path).get_vocabulary()[2:] == ["a", "b ", "é"]
     config = {**layer.get_config(), "vocabulary": str(path)}
     for kind in (layers.StringLookup, layers.TextVectorization):
-        with safe_mode_scope(True), pytest.raises(ValueError, match=r"names the vocabulary file .*safe_mode"):
+        with safe_mode_scope(True), pytest.raises(TypeError, match=r"names the vocabulary file .*safe_mode"):
             kind.from_config({key: config[key] for key in ("vocabulary", "name")})
     with safe_mode_scope(False):
         assert layers.StringLookup.from_config(config).get_vocabulary() == layer.get_vocabulary()

@@ -226,6 +226,16 @@ def test_mel_spectrogram_matches_keras(rng):
     assert quiet[0].max() < quiet[1].max() - 80
 
 
+def test_spectrograms_of_sounds_of_any_length():
+    inputs = torchkeras_lite.Input((None,))
+    model = torchkeras_lite.Model(inputs, layers.MelSpectrogram()(inputs))
+    assert model.output_shape == (None, 128, None)
+    assert model(np.zeros((2, 16000), "float32")).shape == (2, 128, 32)
+    inputs = torchkeras_lite.Input((None, 7))
+    model = torchkeras_lite.Model(inputs, layers.STFTSpectrogram()(inputs))
+    assert model.output_shape == (None, None, 7 * 129)
+
+
 def test_normalization_is_saved_and_trained_around(tmp_path, rng):
     x = rng.normal(size=(20, 3)).astype("float32") * 9 + 4
     normalization = layers.Normalization()

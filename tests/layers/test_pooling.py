@@ -197,6 +197,12 @@ def test_unknown_sizes_stay_unknown(strides, padding):
     assert make("GlobalMaxPooling2D")(Input((None, None, 3))).shape == (None, 3)
 
 
+@pytest.mark.parametrize("sizes", [(40, None), (100, None), (128, None), (300, None), (2, 300)], ids=str)
+def test_large_windows_and_steps_leave_unknown_sizes_unknown(sizes):
+    for name in ("MaxPooling1D", "AveragePooling1D"):
+        assert make(name, pool_size=sizes[0], strides=sizes[1])(Input((None, 3))).shape == (None, None, 3)
+
+
 def test_export_with_an_unknown_batch():
     x = torch.randn(4, 7, 6, 3)
     batch = ({0: torch.export.Dim("batch", min=1, max=64)},)

@@ -319,4 +319,4 @@ def test_errors_say_what_to_do():
     with pytest.raises(ValueError, match="`use_cudnn=True` needs the default activations"):
         layers.GRU(4, reset_after=False, use_cudnn=True)
     with pytest.raises(ValueError, match="Unrecognized keyword arguments"):
-        layers.LSTM(4, time_major=False)
+        layers.LSTM(4, batch_major=False)

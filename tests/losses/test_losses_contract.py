@@ -11,7 +11,7 @@ import torch
 
 from losses import loss_cases as cases
 from losses.loss_cases import CASES, IDS
-from torchkeras_lite import losses
+from torchkeras_lite import Function, Input, losses
 from torchkeras_lite.base import config, registry
 
 PUBLIC = [name for name in dir(keras.losses) if not name.startswith("_")]
@@ -339,3 +339,15 @@ def test_read_only_and_reversed_arrays():
 def test_published():
     assert registry.public_name(losses.Huber) == ("keras.losses", "Huber")
     assert registry.public_object("keras.losses", "mse") is losses.mean_squared_error
+
+
+@pytest.mark.parametrize(("name", "function", "args", "kind"), CASES, ids=IDS)
+def test_functions_of_symbolic_tensors_are_calls_in_the_graph(name, function, args, kind, rng):
+    y_true, y_pred = cases.make(kind, (4, 5), rng)
+    options = {key: value for key, value in args.items() if key != "reduction" and value != 0}
+    if options.get("axis") == 0 or function == "dice":
+        pytest.skip("the result has no batch")
+    inputs = [Input(array.shape[1:], dtype=str(array.dtype)) for array in (y_true, y_pred)]
+    graph = Function(inputs, getattr(losses, function)(*inputs, **options))
+    expected = getattr(losses, function)(y_true, y_pred, **options)
+    torch.testing.assert_close(graph([torch.tensor(y_true), torch.tensor(y_pred)]), expected)

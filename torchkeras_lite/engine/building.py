@@ -24,6 +24,7 @@ def build_shapes(layer, given):
 
     Raises:
         ValueError: several arguments of `build`, one of which is the shape of no argument of `call`.
+        TypeError: several, one of which has no default, and its argument was not given.
     """
     wanted, called = signature_of(type(layer).build), layer._call_signature
     names = wanted.names or ["input_shape"]
@@ -39,6 +40,13 @@ def build_shapes(layer, given):
         return {}
     if len(names) > 1:
         _check_build_arguments(layer, wanted, called)
+        for name in names:
+            if name not in found and name not in wanted.defaults:
+                needed = [one.removesuffix("_shape") for one in names if one not in wanted.defaults]
+                raise TypeError(
+                    f"{describe(layer)}: missing a required argument: '{name.removesuffix('_shape')}'. Call "
+                    f"the layer with {', '.join(needed)}."
+                )
     return found
 
 

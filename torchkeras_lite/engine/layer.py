@@ -13,12 +13,21 @@ from torchkeras_lite import constraints, initializers, regularizers
 from torchkeras_lite.base import dtypes, naming
 from torchkeras_lite.base.checks import describe, suggestion
 from torchkeras_lite.base.device import build_on, default_device
-from torchkeras_lite.engine import auto_config, building, precision, rematerialization, stateless, tracking
+from torchkeras_lite.engine import (
+    auto_config,
+    building,
+    old_arguments,
+    precision,
+    rematerialization,
+    stateless,
+    tracking,
+)
 from torchkeras_lite.engine.call_signature import CallSignature
 from torchkeras_lite.engine.layer_calls import LayerCalls
+from torchkeras_lite.engine.old_methods import OldLayerMethods
 from torchkeras_lite.engine.weights import LayerBuffer, LayerParameter, WeightInfo
 
-_SHAPE_ARGUMENTS = (
+SHAPE_ARGUMENTS = (
     "input_shape",
     "batch_input_shape",
     "input_dim",
@@ -36,6 +45,8 @@ class LayerMeta(ABCMeta):
 
     def __call__(cls, *args, **kwargs):
         """Make a layer."""
+        if not old_arguments.NAMES.isdisjoint(kwargs):
+            args, kwargs = old_arguments.modern_call(cls, args, kwargs)
         layer = super().__call__(*args, **kwargs)
         if "_keras" not in layer.__dict__:
             raise RuntimeError(
@@ -116,7 +127,7 @@ def _name_first(add_weight):
     return wrapped
 
 
-class Layer(LayerCalls, metaclass=LayerMeta):
+class Layer(OldLayerMethods, LayerCalls, metaclass=LayerMeta):
     """Base of all layers: state, made when the first input is seen, and a computation.
 
     Subclasses keep their configuration in `__init__`, make weights in `build(input_shape)` and compute in
@@ -151,6 +162,7 @@ class Layer(LayerCalls, metaclass=LayerMeta):
     ):
         if "_keras" in self.__dict__:  # a second `super().__init__()` keeps what is there
             return
+        early = dict(self.__dict__)  # what a class keeps before it calls this
         nn.Module.__init__(self)
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(
@@ -202,6 +214,8 @@ class Layer(LayerCalls, metaclass=LayerMeta):
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
                 f"{suggestion(unknown, known)}"
             )
+        for key, value in early.items():
+            setattr(self, key, value)
 
     @classmethod
     def _follow_call(cls):
@@ -266,8 +280,21 @@ class Layer(LayerCalls, metaclass=LayerMeta):
 
     @classmethod
     def from_config(cls, config):
-        """Return a new layer from what `get_config` returned."""
-        return cls(**auto_config.read_arguments(config))
+        """Return a new layer from what `get_config` returned.
+
+        Raises:
+            TypeError: the constructor refuses the arguments, whatever it raises.
+        """
+        try:
+            arguments = auto_config.read_arguments(config)
+            if type(arguments.get("dtype")) is precision.DTypePolicy:  # they get the name, as in Keras
+                arguments["dtype"] = arguments["dtype"].name
+            return cls(**arguments)
+        except Exception as error:
+            raise TypeError(
+                f"Error when deserializing class '{cls.__name__}' using config={config}.\n\n"
+                f"Exception encountered: {error}"
+            ) from error
 
     @_name_first
     def add_weight(
@@ -371,7 +398,7 @@ class Layer(LayerCalls, metaclass=LayerMeta):
         )
 
     def _take_shape_arguments(self, kwargs):
-        return {key: kwargs.pop(key) for key in _SHAPE_ARGUMENTS if key in kwargs}
+        return {key: kwargs.pop(key) for key in SHAPE_ARGUMENTS if key in kwargs}
 
 
 Layer._call_signature = CallSignature(Layer.call)

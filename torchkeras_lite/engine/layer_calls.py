@@ -111,6 +111,11 @@ class LayerCalls(LayerState):
     def _call_generally(self, args, kwargs):
         if any_symbolic((args, kwargs)):
             return self._call_symbolically(args, kwargs)
+        if _symbolic_trace._is_fx_tracing_flag and not torch.compiler.is_compiling():
+            return call_traced(self, self._call_on_values, args, kwargs)
+        return self._call_on_values(args, kwargs)
+
+    def _call_on_values(self, args, kwargs):
         args, kwargs, training = self._standardize(args, kwargs)
         if torch.compiler.is_compiling() and self._called:
             if self.clears_losses and self._holds_losses:
@@ -181,11 +186,9 @@ class LayerCalls(LayerState):
     def _run(self, args, kwargs):
         if shapes.is_probing():
             if _on_meta(args) and not self._is_on_meta():
-                return shapes.run_on_meta(self, args, kwargs)
+                return shapes.run_on_meta(self, args, kwargs, super().__call__)
         elif self._remat is not None:
             return self.rematerialized_call(super().__call__, *args, **kwargs)
-        if _symbolic_trace._is_fx_tracing_flag and not torch.compiler.is_compiling():
-            return call_traced(self, super().__call__, args, kwargs)
         return super().__call__(*args, **kwargs)
 
     def rematerialized_call(self, layer_call, *args, **kwargs):

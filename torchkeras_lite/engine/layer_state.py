@@ -8,6 +8,8 @@ from torch import nn
 
 from torchkeras_lite.base import dtypes, nested
 from torchkeras_lite.base.checks import describe
+from torchkeras_lite.base.old_names import Dropped, takes_old
+from torchkeras_lite.base.old_rooms import GONE_ATTRIBUTES
 from torchkeras_lite.engine import collecting, precision, sharding, tracking
 from torchkeras_lite.engine.stored_weights import StoredWeights
 from torchkeras_lite.engine.variable import adopt, is_free_variable
@@ -37,6 +39,7 @@ class LayerState(StoredWeights, nn.Module):
                 tracking.register_members(self, self._containers)  # they come before it
             tracking.make_room(self, name)
             if isinstance(value, (LayerParameter, LayerBuffer)):
+                self.__dict__.pop(name, None)  # `None` until it was made
                 tracking.rename_weight(self, name, value)
             elif is_free_variable(value):
                 self.__dict__.pop(name, None)
@@ -59,7 +62,17 @@ class LayerState(StoredWeights, nn.Module):
             attribute = getattr(type(self), name, None)
             if isinstance(attribute, property):  # its own message, which torch's would hide
                 return attribute.fget(self)
+            if name in GONE_ATTRIBUTES:
+                raise AttributeError(
+                    f"{type(self).__name__!r} object has no attribute {name!r}, which is of an older Keras. "
+                    f"Instead, {GONE_ATTRIBUTES[name]}."
+                ) from None
             raise
+
+    @property
+    def _layers(self):
+        """The layers that are kept in attributes, under the name that packages made for Keras read."""
+        return [module for module in self.children() if isinstance(module, LayerState)]
 
     def __delattr__(self, name):
         if name in self.__dict__.get("_containers", ()):
@@ -220,6 +233,7 @@ class LayerState(StoredWeights, nn.Module):
             )
         return sum(weight.tensor.numel() for weight in self.weights)
 
+    @takes_old({"inputs": Dropped()})
     def add_loss(self, loss):
         """Add a scalar tensor (or a list of them), computed in `call`, to the losses of this forward pass."""
         collecting.add_losses(self, loss)

@@ -21,10 +21,12 @@ from torchkeras_lite.engine.weights import Weight
 _probing: contextvars.ContextVar[bool] = contextvars.ContextVar("probing", default=False)
 
 # (batch, other axes): both numbers of a pair are highly composite, so that strides and reshapes divide them.
-SIZES = (((12, 128), (24, 192)), ((12, 512), (24, 768)))
+# The second is three times the first, so that no window fits equally often into both.
+SIZES = (((12, 128), (24, 384)), ((12, 512), (24, 1536)))
 MOST_UNKNOWN = 4  # sizes that are tried out against those that are known
 SMALL_SIZES = (((2, 8), (4, 12)), ((2, 64), (4, 96)))
 BATCH = 13  # a prime: other sizes are seldom its multiples
+NO_SAMPLES = 0
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ def probe_tensor(spec, sizes, device="meta"):
     return torch.zeros(concrete(spec.shape, sizes), dtype=dtypes.torch_dtype(spec.dtype), device=device)
 
 
-def run_on_meta(module, args, kwargs):
-    """Call `module` with its parameters and buffers replaced by meta tensors.
+def run_on_meta(module, args, kwargs, call=None):
+    """Call `module`, by `call` where that is given, with its parameters and buffers replaced by meta tensors.
 
     (`torch.func.functional_call` leaves the replacements in a module that is registered under two names.)
     """
@@ -76,7 +78,7 @@ def run_on_meta(module, args, kwargs):
     try:
         for table, key, tensor in kept:
             table[key] = metas[id(tensor)]
-        return module(*args, **kwargs)
+        return (module if call is None else call)(*args, **kwargs)
     finally:
         for table, key, tensor in kept:
             table[key] = tensor
@@ -121,7 +123,8 @@ def infer(target, args, kwargs, is_symbolic):
         filled_args, filled_kwargs = nested.map_structure(fill, (tuple(args), dict(kwargs)))
         if is_module and device == "meta":
             return run_on_meta(target, filled_args, filled_kwargs)
-        with unchanged(target) if is_module else contextlib.nullcontext():
+        changes = is_module and sizes[0] != NO_SAMPLES
+        with unchanged(target) if changes else contextlib.nullcontext():
             return target(*filled_args, **filled_kwargs)
 
     def run_both(pair, device):
@@ -133,10 +136,14 @@ def infer(target, args, kwargs, is_symbolic):
     settled, error = {}, None
     with probing(), torch.no_grad():
         if is_module and getattr(target, "keeps_batch", False) and _is_only_batch_unknown(stand_ins):
-            with contextlib.suppress(Exception):  # the runs below tell what is wrong
-                specs = _with_unknown_batch(run((BATCH, BATCH), "meta"))
-                if specs is not None:
-                    return specs
+            quick = [(BATCH, "meta")]
+            if _is_inert(target, kwargs):
+                quick.insert(0, (NO_SAMPLES, _device_of(target)))
+            for batch, device in quick:
+                with contextlib.suppress(Exception):  # the runs below tell what is wrong
+                    specs = _with_unknown_batch(run((batch, batch), device), batch)
+                    if specs is not None:
+                        return specs
         for pair, device in attempts:
             try:
                 return run_both(pair, device)
@@ -157,12 +164,27 @@ def _is_only_batch_unknown(stand_ins):
     )
 
 
-def _with_unknown_batch(outputs):
-    """Return the specs of a run with `BATCH` samples; `None` where another axis may depend on that."""
+def _is_inert(layer, kwargs):
+    """Whether a call of `layer` draws no random numbers and changes no state: in inference mode."""
+    return not (layer.training or kwargs.get("training") or layer._call_signature.training_default)
+
+
+def _device_of(layer):
+    """Return where `layer` computes without samples.
+
+    That costs neither time nor memory, as on the meta device; but the first call of an operation there makes
+    torch import its compiler, which takes most of a second.
+    """
+    tensor = next(itertools.chain(layer.parameters(), layer.buffers()), None)
+    return default_device() if tensor is None else tensor.device
+
+
+def _with_unknown_batch(outputs, batch):
+    """Return the specs of a run with `batch` samples; `None` where another axis may depend on that."""
     for leaf in nested.flatten(outputs):
-        if not isinstance(leaf, torch.Tensor) or not leaf.ndim or leaf.shape[0] != BATCH:
+        if not isinstance(leaf, torch.Tensor) or not leaf.ndim or leaf.shape[0] != batch:
             return None
-        if any(size % BATCH == 0 for size in leaf.shape[1:]):
+        if any(size == batch or (batch and size % batch == 0) for size in leaf.shape[1:]):
             return None
     return nested.map_structure(
         lambda leaf: TensorSpec((None, *leaf.shape[1:]), dtypes.standardize_dtype(leaf.dtype)), outputs

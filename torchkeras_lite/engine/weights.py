@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from torchkeras_lite.base import dtypes, nested
+from torchkeras_lite.base.numpy_calls import ReadByNumpy
 from torchkeras_lite.engine import sharding
 
 
@@ -115,7 +116,7 @@ def _assign(target, value, path, to_storage, stored):
         to_storage(value.detach())
 
 
-class Weight:
+class Weight(ReadByNumpy):
     """Keras's view of one weight of a layer.
 
     Works in torch functions and with operators, in `torch.autograd.grad` (the gradient comes in Keras's
@@ -369,7 +370,7 @@ def set_trainable(tensor, info, value):
     tensor.requires_grad_(bool(value))
 
 
-class _KerasMethods:
+class _KerasMethods(ReadByNumpy):
     """Keras's methods on a tensor that `add_weight` made. Its layout is Keras's."""
 
     info: WeightInfo

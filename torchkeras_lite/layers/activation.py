@@ -10,7 +10,7 @@ from torchkeras_lite import activations, constraints, initializers, regularizers
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.layer import Layer
-from torchkeras_lite.layers.core import known_size
+from torchkeras_lite.layers.core import known_size, spec_for_axes
 
 
 class Activation(Layer):
@@ -234,7 +234,7 @@ class Softmax(Layer):
         output = input
 
     Raises:
-        ValueError: `mask` does not broadcast to the inputs.
+        ValueError: `mask` does not broadcast to the inputs; an axis that the inputs do not have.
 
     Source: Keras 3 `keras.layers.Softmax`; torch's `torch.softmax`, which has one axis and no mask.
     """
@@ -245,6 +245,7 @@ class Softmax(Layer):
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)
         self.axis = axis
+        self.input_spec = spec_for_axes(axis)
         self.supports_masking = True
         one = axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis
         self._function = functools.partial(activations.softmax, axis=one)

@@ -37,8 +37,8 @@ class Attention(Layer):
         scale `()`; concat_score_weight `()`
 
     Raises:
-        ValueError: inputs or masks that are no list of two or three; another `score_mode`; `dropout` outside
-            [0, 1].
+        ValueError: inputs or masks that are no list of two or three; queries and keys of different sizes;
+            another `score_mode`; `dropout` outside [0, 1].
 
     Source: Keras 3 `keras.layers.Attention`; Luong et al. 2015 (arXiv:1508.04025). Differs from torch:
     scores are not divided by sqrt(dim); where all values are masked the weights are equal, not nan.
@@ -78,6 +78,7 @@ class Attention(Layer):
         _check_list(self, inputs, mask)
         query, value = inputs[0], inputs[1]
         key = inputs[2] if len(inputs) == 3 else value
+        self._check_sizes(query, key)
         query_mask, value_mask = (None, None) if mask is None else mask[:2]
         dropout = self.dropout if training else 0.0
         plain = query.ndim > 2 and self._scores_are_dots and not return_attention_scores
@@ -98,6 +99,20 @@ class Attention(Layer):
         """Return the query's mask."""
         _check_list(self, inputs, mask)
         return None if mask is None else mask[0]
+
+    def _check_sizes(self, query, key):
+        """Raise unless queries and keys have features of one size.
+
+        Raises:
+            ValueError: they have not.
+        """
+        known = (Attention._calculate_scores, AdditiveAttention._calculate_scores)
+        if query.shape[-1] != key.shape[-1] and type(self)._calculate_scores in known:
+            raise ValueError(
+                f"{describe(self)}: expected queries and keys with features of one size, got a query of "
+                f"shape {tuple(query.shape)} and a key of shape {tuple(key.shape)}. Pass a key of its own, "
+                "[query, value, key], or project one of them with a Dense layer."
+            )
 
     @property
     def _scores_are_dots(self):

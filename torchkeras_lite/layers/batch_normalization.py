@@ -192,7 +192,7 @@ class BatchNormalization(Layer):
         if not -ndim <= self.axis < ndim:
             raise ValueError(
                 f"{describe(self)}: Axis {self.axis} is out of bounds for input shape "
-                f"{tuple(input_shape)}. Received: axis={self.axis}."
+                f"{tuple(input_shape)}. Received: axis={self.axis}. Pass an axis from {-ndim} to {ndim - 1}."
             )
         channels = known_size(self, input_shape, self.axis)
         self.batch_norm = BiasedBatchNorm(

@@ -74,7 +74,7 @@ class ConvLSTMCell(PaddedConvolution):
             None,
             **weights_and_kwargs,
         )
-        refuse_strided_dilation(self)
+        refuse_strided_dilation(self, "Specifying `strides > 1` is not compatible with `dilation_rate > 1`")
         self.filters = count(self, "filters", filters)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.recurrent_initializer = self.recurrent_kernel_initializer

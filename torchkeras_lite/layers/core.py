@@ -194,7 +194,9 @@ class Embedding(QuantizableLayer):
 
     def build(self, input_shape=None):
         """Make the table; the shape of the input does not matter."""
-        self.embedding = nn.Embedding(self.input_dim, self.output_dim)
+        # Not drawn by torch: the initializer draws, and on meta that would load torch's compiler.
+        table = torch.empty(self.input_dim, self.output_dim)
+        self.embedding = nn.Embedding.from_pretrained(table, freeze=False)
 
     def call(self, inputs):
         """Look the rows up."""
@@ -413,3 +415,12 @@ def known_size(layer, shape, axis):
             f"got an input of shape {tuple(shape)}. Give that size in `Input`."
         )
     return size
+
+
+def spec_for_axes(axis):
+    """Return the spec of inputs that have `axis`, an integer or a list; `None` where nearly all do."""
+    least = max(
+        (one + 1 if one >= 0 else -one for one in (axis if isinstance(axis, (list, tuple)) else [axis])),
+        default=1,
+    )
+    return InputSpec(min_ndim=least) if least > 1 else None

@@ -6,6 +6,7 @@ import torch
 from torchkeras_lite.base import dtypes
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.device import default_device
+from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.layers.preprocessing import AdaptableLayer, read_array
 
 EPSILON = 1e-7
@@ -26,7 +27,7 @@ class Normalization(AdaptableLayer):
 
     Raises:
         ValueError: one of `mean` and `variance` alone, or of two shapes; an axis that the inputs do not have
-            or whose size is unknown.
+            or whose size is unknown, or another one later.
 
     Source: Keras 3 `keras.layers.Normalization`. Differs: `adapt` sums in float64.
     """
@@ -67,7 +68,7 @@ class Normalization(AdaptableLayer):
         if any(not -ndim <= axis < ndim for axis in self.axis):
             raise ValueError(
                 f"{describe(self)}: All `axis` values must be in the range [-ndim, ndim), got inputs with "
-                f"ndim={ndim} and axis={self.axis}."
+                f"ndim={ndim} and axis={self.axis}. Make the layer with axes that the inputs have."
             )
         kept = tuple(sorted({axis % ndim for axis in self.axis}))
         unknown = [axis for axis in kept if input_shape[axis] is None]
@@ -77,6 +78,9 @@ class Normalization(AdaptableLayer):
                 f"{self.axis} and input_shape={tuple(input_shape)}: the size of axis {unknown[0]} is unknown."
             )
         sizes = tuple(input_shape[axis] for axis in kept)
+        if kept:
+            from_end = {axis - ndim: size for axis, size in zip(kept, sizes, strict=True)}
+            self.input_spec = InputSpec(min_ndim=ndim - kept[0], axes=from_end)
         self.__dict__.update(_kept=kept, _kept_sizes=sizes, _ndim=ndim)
         self.__dict__["_view"] = tuple(input_shape[axis] if axis in kept else 1 for axis in range(ndim))
         if self._given is None:

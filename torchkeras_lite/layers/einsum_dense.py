@@ -88,8 +88,9 @@ class EinsumDense(QuantizableLayer):
         """Make the kernel and the bias that the equation asks for."""
         letters, kernel_shape, bias_shape = weight_shapes(self, tuple(input_shape))
         kernel_letters, output_letters = letters
-        if "..." not in self.equation:
-            self.input_spec = InputSpec(ndim=self.equation.replace(" ", "").index(","))
+        self.input_spec = _input_spec(
+            self.equation.replace(" ", ""), dict(zip(kernel_letters, kernel_shape, strict=True))
+        )
         self.kernel = self.add_weight(
             name="kernel",
             shape=kernel_shape,
@@ -118,6 +119,16 @@ class EinsumDense(QuantizableLayer):
         return "product.values"
 
 
+def _input_spec(equation, kernel_sizes):
+    """Return the spec of inputs whose axes have the sizes that the kernel was made for."""
+    given = equation.partition(",")[0]
+    letters = given.replace("...", "")
+    start = -len(letters) if given.startswith("...") else 0
+    axes = {start + place: kernel_sizes[one] for place, one in enumerate(letters) if one in kernel_sizes}
+    rank = {"ndim": len(letters)} if letters == given else {"min_ndim": len(letters)}
+    return InputSpec(axes=axes, **rank)
+
+
 def weight_shapes(layer, input_shape):
     """Return the letters of kernel and output, the shape of the kernel, and that of the bias or `None`.
 
@@ -136,7 +147,7 @@ def weight_shapes(layer, input_shape):
     if elided < 0:
         raise ValueError(
             f"{describe(layer)}: the equation '{layer.equation}' names {len(given)} axes of the input, got "
-            f"an input of shape {input_shape}."
+            f"an input of shape {input_shape}. Pass inputs with {len(given)} axes, or change the equation."
         )
     named = input_shape[elided:] if left else input_shape[: len(given)]
     input_sizes = dict(zip(given, named, strict=True))

@@ -88,7 +88,7 @@ class GroupNormalization(Layer):
         if not -ndim <= self.axis < ndim or self.axis % ndim == 0:
             raise ValueError(
                 f"{describe(self)}: expected `axis` to be an axis of the input behind the batch, got "
-                f"axis={self.axis} for an input of shape {tuple(input_shape)}."
+                f"axis={self.axis} for an input of shape {tuple(input_shape)}. Pass one from 1 to {ndim - 1}."
             )
         channels = input_shape[self.axis]
         if channels is None:
@@ -101,7 +101,7 @@ class GroupNormalization(Layer):
         if channels < self.groups:
             raise ValueError(
                 f"{describe(self)}: Number of groups ({self.groups}) cannot be more than the number of "
-                f"channels ({channels})."
+                f"channels ({channels}). Pass a divisor of the number of channels."
             )
         if channels % self.groups:
             raise ValueError(

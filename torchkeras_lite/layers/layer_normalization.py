@@ -9,9 +9,10 @@ from torch import nn
 from torchkeras_lite import constraints, initializers, regularizers
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.dtypes import torch_dtype
+from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.engine.weights import WeightSpec
-from torchkeras_lite.layers.core import known_size
+from torchkeras_lite.layers.core import known_size, spec_for_axes
 
 
 def axes_of(layer, axis, message):
@@ -30,22 +31,37 @@ def trailing(layer, input_shape):
     """Return the sizes of the axes to normalize over, a permutation that puts them last, and its reverse.
 
     The permutations are `None` where the axes are the last ones already. `layer.axis` becomes a sorted list,
-    as in Keras.
+    as in Keras. Later inputs must have the same sizes there; of another rank they may be where all axes are
+    counted from the end and are the last ones.
     """
     ndim = len(input_shape)
     axes = layer.axis if isinstance(layer.axis, list) else [layer.axis]
-    if any(not -ndim <= axis < ndim for axis in axes):
-        raise ValueError(
-            f"{describe(layer)}: expected `axis` from {-ndim} to {ndim - 1} for an input of shape "
-            f"{tuple(input_shape)}, got axis={layer.axis}."
-        )
+    check_axes(layer, axes, input_shape)
     layer.axis = sorted(axes)
     last = sorted({axis % ndim for axis in axes})
     sizes = tuple(known_size(layer, input_shape, axis) for axis in last)
     order = [axis for axis in range(ndim) if axis not in last] + last
-    if order == list(range(ndim)):
+    is_last = order == list(range(ndim))
+    fixed = ndim if not is_last or max(axes) >= 0 else None
+    from_end = {axis - ndim: size for axis, size in zip(last, sizes, strict=True)}
+    layer.input_spec = InputSpec(ndim=fixed, min_ndim=len(last), axes=from_end)
+    if is_last:
         return sizes, None, None
     return sizes, tuple(order), tuple(order.index(axis) for axis in range(ndim))
+
+
+def check_axes(layer, axes, shape):
+    """Raise unless inputs of `shape` have all the `axes`.
+
+    Raises:
+        ValueError: an axis outside of the shape.
+    """
+    ndim = len(shape)
+    if any(not -ndim <= axis < ndim for axis in axes):
+        raise ValueError(
+            f"{describe(layer)}: expected `axis` from {-ndim} to {ndim - 1} for an input of shape "
+            f"{tuple(shape)}, got axis={layer.axis}. Make the layer with an axis that the input has."
+        )
 
 
 class LayerNormalization(Layer):
@@ -207,6 +223,7 @@ class UnitNormalization(Layer):
 
     Raises:
         TypeError: `axis` is neither an integer nor a list of them.
+        ValueError: an axis that the input does not have.
 
     Source: Keras 3 `keras.layers.UnitNormalization`; torch's `F.normalize`.
     """
@@ -218,6 +235,7 @@ class UnitNormalization(Layer):
         super().__init__(**kwargs)
         words = "Invalid value for `axis` argument: expected an int or a list/tuple of ints. Received: axis="
         self.axis = axes_of(self, axis, words)
+        self.input_spec = spec_for_axes(self.axis)
         self.supports_masking = True
 
     def call(self, inputs):

@@ -192,7 +192,10 @@ class LowRankLayer(Layer):
 
     def low_rank_product(self):
         """Return the scaled product of the low-rank weights, in Keras's layout."""
-        a, b = (getattr(self, f"lora_{self.adapted_weight}_{letter}").value for letter in "ab")
+        weights = (getattr(self, f"lora_{self.adapted_weight}_{letter}") for letter in "ab")
+        a, b = (
+            getattr(weight, "value", weight) for weight in weights
+        )  # torch.export puts plain tensors there
         return self.lora_alpha / self.lora_rank * (a @ b)
 
     def stored_weights(self):

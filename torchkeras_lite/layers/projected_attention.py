@@ -1,5 +1,6 @@
 """What the attention layers with heads share: projections, masks, and the choice of the computation."""
 
+import torch
 import torch.nn.functional as F
 
 from torchkeras_lite import constraints, initializers, regularizers
@@ -45,6 +46,9 @@ class Projection(EinsumDense):
     def _masks_end_here(self):
         """Whether a mask that comes in calls for a warning: the attention around takes care of it."""
         return False
+
+    def _input_place(self, index):
+        return f" (the projection '{self.name}' of {self.owner})"
 
 
 class ProjectedAttention(Layer):
@@ -226,11 +230,14 @@ class ProjectedAttention(Layer):
         axes = self._axes
         mask = None
         if query_mask is not None:
+            self._check_mask("query_mask", query_mask, queries)
             mask = axes.split_steps(query_mask, queries).unsqueeze(-1)  # (batch, ..., 1, queries, 1)
-        for of_keys in (value_mask, key_mask):
+        for name, of_keys in (("value_mask", value_mask), ("key_mask", key_mask)):
             if of_keys is not None:
+                self._check_mask(name, of_keys, keys)
                 mask = dot_product.both(mask, axes.split_steps(of_keys, keys).unsqueeze(-2))
         if attention_mask is not None:
+            self._check_mask("attention_mask", attention_mask, (*queries, *keys))
             mask = dot_product.both(mask, axes.split_pairs(attention_mask, queries, keys))
         if (use_causal_mask or self.sliding_window) and len(queries) > 1:
             raise ValueError(
@@ -243,6 +250,26 @@ class ProjectedAttention(Layer):
         if use_causal_mask and mask is not None:
             mask = dot_product.both(mask, dot_product.causal_mask(queries[0], keys[0], device))
         return mask
+
+    def _check_mask(self, name, mask, sizes):
+        """Raise unless `mask` has the `sizes` of the attention axes, or 1; those of pairs are at the end.
+
+        Raises:
+            ValueError: it has not.
+        """
+        if torch.compiler.is_compiling():
+            return
+        places = range(-len(sizes), 0) if name == "attention_mask" else self._axes.axes
+        least = len(sizes) if name == "attention_mask" else 1
+        if mask.ndim < least or any(
+            mask.shape[axis] not in (1, size)
+            for axis, size in zip(places, sizes, strict=True)
+            if axis < mask.ndim
+        ):
+            raise ValueError(
+                f"{describe(self)}: expected `{name}` to have the sizes {sizes} for these steps, got a mask "
+                f"of shape {tuple(mask.shape)}. Pass a mask made for this query and value."
+            )
 
     def _leave_masks(self, args, kwargs, masks, outputs):
         """Let the query's mask travel with the output alone: scores have other axes."""
@@ -289,6 +316,7 @@ class ProjectedAttention(Layer):
             dtype=self.dtype_policy,
             name=name,
         )
+        dense.owner = describe(self)
         dense.build(shape)
         return dense
 

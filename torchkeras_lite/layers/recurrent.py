@@ -47,8 +47,8 @@ class RNN(Layer):
             `return_sequences`; with `return_state` followed by the states
 
     Raises:
-        ValueError: no cell; `stateful` without a fixed batch size, or with another one later; another
-            number of initial states than the cell has.
+        ValueError: no cell; `stateful` without a fixed batch size, or with another one later; other initial
+            states than the cell has; a mask of another number of steps.
 
     Source: Keras 3 `keras.layers.RNN`. Differs from Keras: a list `[sequences, *states]` is taken as input,
     as in tf.keras.
@@ -147,6 +147,13 @@ class RNN(Layer):
                 f"{describe(self)}: expected {len(nested.flatten(form))} initial state(s), got {len(given)}. "
                 f"Pass a list of tensors (batch, size) with the sizes {self.state_size}."
             )
+        for state, zeros in zip(given, nested.flatten(form), strict=True):
+            if isinstance(self.cell, RecurrentCell) and state.shape[1:] != zeros.shape[1:]:
+                raise ValueError(
+                    f"{describe(self)}: expected initial states of shape {(batch, *zeros.shape[1:])}, got "
+                    f"one of shape {tuple(state.shape)}. Pass a tensor (batch, size) for each of the sizes "
+                    f"{self.state_size}."
+                )
         return nested.pack_like(form, [state.to(sequences.dtype) for state in given])
 
     def _keep(self, states):
@@ -207,6 +214,8 @@ class RNN(Layer):
         """Run the cell over the sequences."""
         states = self._start(sequences, initial_state)
         mask = nested.flatten(mask)[0]
+        if mask is not None and not torch.compiler.is_compiling():
+            self._check_mask(mask, sequences)
         if self.go_backwards:
             sequences = sequences.flip(1)
             mask = None if mask is None else mask.flip(1)
@@ -219,6 +228,13 @@ class RNN(Layer):
         if self.stateful and not shapes.is_probing():
             self._keep(states)
         return (output, *states) if self.return_state else output
+
+    def _check_mask(self, mask, sequences):
+        if mask.shape[1:] != sequences.shape[1:2]:
+            raise ValueError(
+                f"{describe(self)}: expected a mask of shape {tuple(sequences.shape[:2])}, (batch, steps), "
+                f"got {tuple(mask.shape)}. Pass a mask with a value for every step."
+            )
 
     def _run_cell(self, sequences, mask, states, training):
         cell = self.cell
@@ -237,7 +253,7 @@ class RNN(Layer):
             return self._run_steps(step, projected, mask, states, probing, sequences.shape[1])
         if mask is None:
             outputs, states = cell.run_kernel(sequences, states)
-            return (outputs if self.return_sequences else outputs[:, -1]), states
+            return (outputs if self.return_sequences else states[0]), states
         output, states = run_masked(
             cell,
             sequences,

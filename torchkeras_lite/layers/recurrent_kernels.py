@@ -42,7 +42,10 @@ class GRUKernel(_CurrentWeights, nn.GRU):
         super().__init__(*args, **kwargs)
         if self.bias:
             rows = [self._parameters.pop(name) for name in ("bias_ih_l0", "bias_hh_l0")]
-            self.bias_l0 = nn.Parameter(torch.stack([row.detach() for row in rows]))
+            if rows[0].is_meta:  # where `torch.stack` would load torch's compiler
+                self.bias_l0 = nn.Parameter(torch.empty(2, *rows[0].shape, device="meta", dtype=rows[0].dtype))
+            else:
+                self.bias_l0 = nn.Parameter(torch.stack([row.detach() for row in rows]))
 
     def _row(self, index):
         if "bias_l0" not in self._parameters:  # while `nn.GRU` is being made, and without a bias

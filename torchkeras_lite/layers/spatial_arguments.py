@@ -90,15 +90,16 @@ def pairs(layer, argument, value, rank):
     )
 
 
-def refuse_strided_dilation(layer):
-    """Raise when the layer has both strides and dilation rates above 1.
+def refuse_strided_dilation(
+    layer, words="`strides > 1` not supported in conjunction with `dilation_rate > 1`"
+):
+    """Raise when the layer has both strides and dilation rates above 1; `words` say so as Keras does.
 
     Raises:
         ValueError: it has.
     """
     if max(layer.strides) > 1 and max(layer.dilation_rate) > 1:
         raise ValueError(
-            f"{describe(layer)}: `strides > 1` not supported in conjunction with `dilation_rate > 1`. "
-            f"Received: strides={layer.strides} and dilation_rate={layer.dilation_rate}. Set one of them to "
-            "1."
+            f"{describe(layer)}: {words}. Received: strides={layer.strides} and "
+            f"dilation_rate={layer.dilation_rate}. Set one of them to 1."
         )

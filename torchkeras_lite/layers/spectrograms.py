@@ -11,6 +11,7 @@ from torch.nn import functional
 from torchkeras_lite.base import config, dtypes
 from torchkeras_lite.base.checks import describe, one_of, positive_int
 from torchkeras_lite.base.device import default_device
+from torchkeras_lite.engine import shapes
 from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.engine.weights import WeightSpec
@@ -47,11 +48,10 @@ class STFTSpectrogram(Layer):
 
     Raises:
         ValueError: an unknown name; lengths that do not fit together; an input shorter than a frame.
+        TypeError: an input of integers.
 
     Source: Keras 3 `keras.layers.STFTSpectrogram`.
     """
-
-    casts_integers = True
 
     def __init__(
         self,
@@ -116,6 +116,11 @@ class STFTSpectrogram(Layer):
 
     def call(self, inputs):
         """Transform the frames of each channel."""
+        if not inputs.is_floating_point():
+            raise TypeError(
+                f"{describe(self)}: Invalid input type. Expected `float16`, `float32` or `float64`, got "
+                f"{inputs.dtype}. Scale the integers of a recording to [-1, 1]: `x / 32768` for 16 bits."
+            )
         if self.data_format == "channels_last":
             inputs = inputs.transpose(1, 2)
         _, channels, time = inputs.shape
@@ -285,6 +290,9 @@ class MelSpectrogram(Layer):
         """Transform, add up the bands, and give decibels."""
         dtype = dtypes.torch_dtype(self.compute_dtype)
         time = inputs.shape[-1]
+        if shapes.is_probing() and time >= self.sequence_stride:  # whatever the ends would need
+            frames = time // self.sequence_stride + 1
+            return inputs.new_zeros((*inputs.shape[:-1], self.num_mel_bins, frames), dtype=dtype)
         if not torch.compiler.is_compiling() and time <= self.fft_length // 2:
             raise ValueError(
                 f"{describe(self)}: expected more than fft_length // 2 = {self.fft_length // 2} samples, "

@@ -6,6 +6,7 @@ from torch import nn
 from torchkeras_lite.base import nested
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.engine import collecting
+from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.keras_tensor import KerasTensor
 from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.layers.batch_normalization import BatchNormalization
@@ -66,6 +67,7 @@ class TimeDistributed(Wrapper):
         if not self.layer.built:
             self.layer.build(step_shape)
             self.layer.built = True
+        self.input_spec = _over_steps(self.layer.input_spec)
 
     def _step_shape(self, input_shape):
         if not isinstance(input_shape, (tuple, list)) or len(input_shape) < 3 or _is_nested(input_shape):
@@ -123,6 +125,16 @@ class TimeDistributed(Wrapper):
     def steps_are_independent(self, training):
         """Whether one call with all steps in the batch does what a call for each step does."""
         return _all_independent(self.layer, training)
+
+
+def _over_steps(spec):
+    """Return `spec`, of one step, for sequences of steps; `None` where it says too much or nothing."""
+    if not isinstance(spec, InputSpec) or spec.shape is not None:
+        return None
+    more = {
+        key: size + 1 for key in ("ndim", "min_ndim", "max_ndim") if (size := getattr(spec, key)) is not None
+    }
+    return InputSpec(axes={axis + (axis > 0): size for axis, size in spec.axes.items()}, **more)
 
 
 def _all_independent(layer, training):
