@@ -241,8 +241,15 @@ def test_torch_module_wrapper(rng):
     assert "module.0.weight" in layer.state_dict()
     with pytest.raises(TypeError, match="`module` must be a torch"):
         layers.TorchModuleWrapper(torch.relu)
+    again = layers.TorchModuleWrapper.from_config(layer.get_config())
+    assert str(again.module) == str(net)
+
+    class Own(nn.Module):
+        def forward(self, x):
+            return x
+
     with pytest.raises(TypeError, match="`module` cannot be written"):
-        layer.get_config()
+        layers.TorchModuleWrapper(Own()).get_config()
 
 
 def test_wrapper():

@@ -21,7 +21,7 @@ from torchkeras_lite.utils import to_categorical
 
 __all__ = ["KerasClassifier", "KerasRegressor"]
 
-instead = "use `keras.wrappers.SKLearnClassifier` and `SKLearnRegressor`, or scikeras"
+instead = "write `keras.wrappers.SKLearnClassifier` and `SKLearnRegressor`, or scikeras"
 
 # Arguments of `fit`, `predict` and `evaluate` may be given to the constructor, too.
 _TAKING = (Model.fit, Model.predict, Model.evaluate)
