@@ -313,10 +313,16 @@ def test_steps_per_execution(value):
 @pytest.mark.parametrize(
     "value", [True, "default", {"backend": "eager"}, {"backend": "aot_eager", "dynamic": False}], ids=str
 )
-def test_jit_compile_passes_options_on(value, monkeypatch):
+def test_jit_compile_passes_options_on_for_a_step_of_the_users(value, monkeypatch):
     given = []
     monkeypatch.setattr(nn.Module, "compile", lambda self, **options: given.append(options))
-    model = classifier()
+
+    class Own(tkl.Model):
+        def train_step(self, data):
+            return super().train_step(data)
+
+    inputs = tkl.Input((4,))
+    model = Own(inputs, tkl.layers.Dense(3, activation="softmax")(inputs))
     model.compile("sgd", SPARSE, jit_compile=value)
     assert given == [{} if value is True else {"mode": value} if isinstance(value, str) else value]
     assert model.jit_compile is True
@@ -340,8 +346,11 @@ def test_our_arguments_are_in_configs_only_where_they_were_given():
 
 
 def test_what_cannot_be_written_is_left_out_of_configs():
+    class Own(nn.CrossEntropyLoss):
+        """No class of torch's."""
+
     model = classifier(activation=None)
-    model.compile("sgd", nn.CrossEntropyLoss(), metrics=["accuracy"])
+    model.compile("sgd", Own(), metrics=["accuracy"])
     with pytest.warns(UserWarning, match="argument `loss` of compile.. is not saved"):
         config = model.get_compile_config()
     assert config["loss"] is None

@@ -82,7 +82,31 @@ SUSPICIOUS = {
         LABELS,
         r"targets of the output outside of \[0, 1\].*sparse_categorical_crossentropy",
     ),
+    "softmax twice in torch": (
+        lambda: model_of(layers.Dense(3, activation="softmax"), loss=torch.nn.CrossEntropyLoss()),
+        X,
+        LABELS,
+        "CrossEntropyLoss takes logits, and the output ends with a softmax.*Leave out the softmax",
+    ),
+    "sigmoid twice in torch": (
+        lambda: model_of(layers.Dense(1, activation="sigmoid"), loss=torch.nn.BCEWithLogitsLoss()),
+        X,
+        LABELS % 2,
+        "BCEWithLogitsLoss takes logits, and the output ends with a sigmoid.*Leave out the sigmoid",
+    ),
+    "one class in torch": (
+        lambda: model_of(layers.Dense(1), loss=torch.nn.CrossEntropyLoss()),
+        X,
+        (LABELS % 2)[:, None],
+        "CrossEntropyLoss compares classes, and the output has one.*Use BCEWithLogitsLoss",
+    ),
     "NaN": (lambda: model_of(layers.Dense(1), loss="mse"), with_nan(), Y, "the input holds NaN or infinity"),
+    "NaN in the targets": (
+        lambda: model_of(layers.Dense(1), loss="mse"),
+        X,
+        np.where(np.arange(64)[:, None] == 3, np.nan, Y),
+        "the targets hold NaN or infinity",
+    ),
     "(n,) and (n, 1)": (
         lambda: model_of(layers.Dense(1), loss=OwnLoss()),
         X,

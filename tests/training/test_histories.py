@@ -247,6 +247,21 @@ def test_outputs_in_a_dict():
         np.testing.assert_allclose(mine[key], his[key], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("given", [None, [], "mae"], ids=["none", "empty", "mae"])
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_names_of_metrics_are_keras_s(given, outputs):
+    found = []
+    for package in (tkl, keras):
+        inputs = package.Input((4,))
+        heads = [package.layers.Dense(1, name=name)(inputs) for name in ("a", "b")[:outputs]]
+        model = package.Model(inputs, heads)
+        listed = [[given]] * outputs if given else given
+        model.compile("sgd", ["mse"] * outputs, metrics=listed, loss_weights=[0.5] * outputs)
+        model.fit(X[:, :4], [X[:, :1]] * outputs, verbose=0)
+        found.append(model.metrics_names)
+    assert found[0] == found[1]
+
+
 def test_batches_one_by_one():
     ours, theirs = twins(lambda k: sequential(k, 1, None))
     for model in (ours, theirs):

@@ -519,23 +519,6 @@ def test_stop_training_ends_after_the_batch():
     assert history.epoch == [0]
 
 
-def test_jit_compile_trains_to_the_same_numbers(monkeypatch):
-    compiled_with = []
-    original = torch.compile
-    monkeypatch.setattr(
-        torch,
-        "compile",
-        lambda f, **kw: compiled_with.append(kw) or original(f, **{**kw, "backend": "eager"}),
-    )
-    ours, plain = model_of(jit_compile=True), model_of()
-    plain.set_weights(ours.get_weights())
-    histories = [
-        m.fit(X, Y, batch_size=25, shuffle=False, epochs=2, verbose=0).history for m in (ours, plain)
-    ]
-    assert compiled_with
-    np.testing.assert_allclose(histories[0]["loss"], histories[1]["loss"], rtol=1e-5)
-
-
 def test_a_model_without_an_optimizer_evaluates_and_says_what_training_needs(tmp_path):
     model = tkl.Sequential([tkl.Input((2,)), tkl.layers.Dense(1)])
     model.compile(optimizer=None, loss="mse")

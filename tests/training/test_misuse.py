@@ -154,6 +154,13 @@ def test_class_weight(case):
         model.fit(X, LABELS, class_weight=class_weight, verbose=0)
 
 
+def test_validation_data_of_four_parts():
+    with pytest.raises(
+        ValueError, match=r"`validation_data` must be `\(x, y\)`.* got a tuple of 4. Put several"
+    ):
+        model_of().fit(X, Y, validation_data=(X, X, Y, None), verbose=0)
+
+
 def test_data_inside_of_structures_that_is_none():
     with pytest.raises(ValueError, match=r"found <object .* among the data"):
         model_of().fit([(object(), Y)].__iter__(), verbose=0)

@@ -137,7 +137,6 @@ WRONG = {
         "`sample_weight` should not be passed",
     ),
     "no length": (lambda: model_of().fit(tkl.utils.PyDataset()), "PyDataset has no end: .*`steps_per_epoch`"),
-    "workers of fit": (lambda: model_of().fit(X, Y, workers=4), "`workers=4` has no effect on arrays"),
 }
 
 

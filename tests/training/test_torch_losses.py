@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import torchkeras_lite as tkl
 from torchkeras_lite.training.torch_loss import TorchLoss
 from training.compiled_models import X, classifier
 
@@ -109,6 +110,40 @@ def test_what_cannot_be_weighed_is_told():
             TorchLoss(loss)(CLASSES, LOGITS, weights)
     with pytest.raises(ValueError, match="do not tell which axis holds the classes"):
         TorchLoss(nn.CrossEntropyLoss())(torch.ones_like(STEPS), STEPS)
+
+
+@pytest.mark.parametrize(
+    "loss", [nn.CTCLoss(), nn.TripletMarginLoss(), F.cosine_embedding_loss], ids=["ctc", "triplet", "cosine"]
+)
+def test_losses_of_other_arguments_are_told_at_once(loss):
+    with pytest.raises(ValueError, match=r"is called with .*a loss gets an output and its targets. Put it"):
+        TorchLoss(loss)
+
+
+@pytest.mark.parametrize("loss", [nn.MSELoss(), nn.BCEWithLogitsLoss(), F.l1_loss], ids=["mse", "bce", "l1"])
+def test_targets_are_not_stretched(loss):
+    with pytest.raises(
+        ValueError, match=r"the output has shape \(6, 3\) and its targets have shape \(6, 1\)"
+    ):
+        TorchLoss(loss)(ONE, LOGITS)
+
+
+def test_a_class_stands_for_a_loss_with_its_defaults():
+    model = classifier(activation=None)
+    model.compile("sgd", nn.CrossEntropyLoss)
+    with torch.no_grad():
+        expected = F.cross_entropy(model(torch.tensor(X)), torch.arange(12) % 3).item()
+    assert model.evaluate(X, np.arange(12) % 3, verbose=0) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_label_out_of_range_of_an_image():
+    images, labels = np.zeros((4, 6, 6, 2), "float32"), np.zeros((4, 6, 6), "int64")
+    labels[1, 2, 3] = 3
+    model = tkl.Sequential([tkl.Input((6, 6, 2)), tkl.layers.Conv2D(3, 1)])
+    for loss in (nn.CrossEntropyLoss(), F.cross_entropy):
+        model.compile("sgd", loss)
+        with pytest.raises(ValueError, match=r"expected labels from 0 to 2.*got 3 at \[1, 2, 3\]"):
+            model.evaluate(images, labels, verbose=0)
 
 
 def test_fit_trains_what_a_plain_loop_trains():

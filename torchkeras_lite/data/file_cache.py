@@ -98,9 +98,7 @@ def _written(leaf):
             return "strings", json.dumps(array.astype(str).tolist())
         return "array", torch.from_numpy(np.array(array))
     # A row that is a view would be written with the whole batch it belongs to.
-    return "value", leaf.clone() if isinstance(
-        leaf, torch.Tensor
-    ) else leaf
+    return "value", leaf.clone() if isinstance(leaf, torch.Tensor) else leaf
 
 
 def _unpacked(data):

@@ -43,7 +43,8 @@ class GRUKernel(_CurrentWeights, nn.GRU):
         if self.bias:
             rows = [self._parameters.pop(name) for name in ("bias_ih_l0", "bias_hh_l0")]
             if rows[0].is_meta:  # where `torch.stack` would load torch's compiler
-                self.bias_l0 = nn.Parameter(torch.empty(2, *rows[0].shape, device="meta", dtype=rows[0].dtype))
+                bias = torch.empty(2, *rows[0].shape, device="meta", dtype=rows[0].dtype)
+                self.bias_l0 = nn.Parameter(bias)
             else:
                 self.bias_l0 = nn.Parameter(torch.stack([row.detach() for row in rows]))
 

@@ -104,7 +104,7 @@ class MetricVariable(ReadByNumpy):
         return self
 
     def take(self, tensor):
-        """Take a tensor of the right shape, dtype and device that nobody else writes into; no copy is made."""
+        """Take a tensor of the right shape, dtype and device, without a copy; nobody else may write into it."""
         self._value, self._number = tensor, 0
 
     def assign_add(self, value):

@@ -37,7 +37,7 @@ def as_tensor(x, dtype=None):
             return _from_unusual_array(x).to(default_device(), dtype)
     if isinstance(x, (list, tuple)):
         return _from_list(x, dtype)
-    if hasattr(x, "__torch_function__"):  # a proxy of torch.fx; or a number of an optimizer, which has a value
+    if hasattr(x, "__torch_function__"):  # a proxy of torch.fx; or a number of an optimizer, with a value
         value = None if isinstance(x, torch.fx.Proxy) else getattr(x, "value", None)
         return value if isinstance(value, Tensor) else x
     array = np.asarray(x)

@@ -70,7 +70,7 @@ def worker_options(method, given):
     """
     for name in given:
         if name not in WORKERS:
-            known = [p for p in inspect.signature(method).parameters if p != "kwargs"]
+            known = list(inspect.signature(method).parameters)
             raise TypeError(
                 f"{method.__name__}: got an unexpected, unknown argument `{name}`"
                 f"{suggestion(name, (*known, *WORKERS))}"

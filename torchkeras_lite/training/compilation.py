@@ -7,6 +7,7 @@ from torch import nn
 
 from torchkeras_lite import metrics as metrics_room
 from torchkeras_lite import optimizers
+from torchkeras_lite.base import processes
 from torchkeras_lite.base.checks import suggestion
 from torchkeras_lite.base.serialization import serialize_keras_object
 from torchkeras_lite.callbacks import Callback, CallbackList
@@ -16,6 +17,10 @@ from torchkeras_lite.training.distributed_weights import checked_kind
 
 JIT_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 JIT_OPTIONS = ("fullgraph", "dynamic", "backend", "mode", "options")
+CAPTURING_MODES = ("reduce-overhead", "max-autotune")
+OWN_STEPS = [
+    form.format(kind) for kind in ("train", "test", "predict") for form in ("{}_step", "make_{}_function")
+]
 # Arguments that Keras does not have are written into configs only where they were given.
 OURS = {"lr_scheduler": None, "precision": None, "auto_micro_batch": False, "distribute": None}
 
@@ -28,6 +33,7 @@ def compile_model(model, arguments):
     given = dict(arguments)
     steps = steps_per_execution(given["steps_per_execution"])
     jit = jit_options(given["jit_compile"], given["run_eagerly"])
+    captures = captures_graphs(model, given["cuda_graphs"], given["run_eagerly"], jit)
     kind = precision.standardize(given["precision"])
     half = model.dtype_policy.name == "mixed_float16" or kind == "float16"
     optimizer = make_optimizer(given["optimizer"], half and given["auto_scale_loss"])
@@ -55,6 +61,9 @@ def compile_model(model, arguments):
         steps_per_execution=steps,
         run_eagerly=bool(given["run_eagerly"]),
         jit_compile=jit is not None,
+        cuda_graphs=given["cuda_graphs"],
+        step_options=({"backend": "eager"} if captures else None) if jit is None else jit,
+        step_captures=captures,
         stop_training=False,
         train_function=None,
         test_function=None,
@@ -62,10 +71,20 @@ def compile_model(model, arguments):
         _compile_arguments={**given, "optimizer": optimizer, "lr_scheduler": scheduler},
         _compiled_call_impl=None,
         _batch_step=((), None),
+        _compiled_steps={},
     )
-    if jit is not None:
+    if jit is not None and compiles_calls(model):
+        model.__dict__["step_options"] = None
         nn.Module.compile(model, **jit)
     precision.apply(model, kind)
+
+
+def compiles_calls(model):
+    """Whether only the calls of the model can be compiled, because its steps are not ours."""
+    own, base = type(model), model.trainer_base
+    steps_of_the_user = any(getattr(own, name) is not getattr(base, name) for name in OWN_STEPS)
+    several = model.distribute is not False and processes.several()
+    return steps_of_the_user or several or model.auto_micro_batch
 
 
 def steps_per_execution(value):
@@ -113,6 +132,35 @@ def jit_options(value, run_eagerly):
     )
 
 
+def captures_graphs(model, value, run_eagerly, jit):
+    """Return whether steps of `model` are captured in CUDA graphs.
+
+    Args:
+        model: The model.
+        value: `compile(cuda_graphs=...)`.
+        run_eagerly: `compile(run_eagerly=...)`.
+        jit: The options for `torch.compile`, or `None`.
+
+    Raises:
+        TypeError: `value` is no boolean and not `None`.
+        ValueError: `True` together with `run_eagerly`, or for a model that is not on a CUDA device.
+    """
+    if value is not None and not isinstance(value, bool):
+        raise TypeError(f"compile: `cuda_graphs` must be True, False or None, got {value!r}.")
+    if value is None:
+        return bool(jit) and jit.get("mode") in CAPTURING_MODES and model.data_device.type == "cuda"
+    if value and run_eagerly:
+        raise ValueError(
+            "compile: `run_eagerly=True` and `cuda_graphs=True` exclude each other. Pass one of them."
+        )
+    if value and model.data_device.type != "cuda":
+        raise ValueError(
+            f"compile: `cuda_graphs=True` needs a CUDA device, and '{model.name}' is on "
+            f"'{model.data_device}'. Move it there first (`model.to('cuda')`), or leave `cuda_graphs` out."
+        )
+    return value
+
+
 def make_optimizer(given, scale_loss):
     """Return the optimizer, with scaling of the loss around it where asked for; `None` for `None`.
 
@@ -147,8 +195,9 @@ def compile_config(arguments):
     """
     written = {}
     for key, value in arguments.items():
-        if key == "auto_scale_loss" or (key in OURS and value == OURS[key]):
-            continue  # the optimizer that `auto_scale_loss` chose is written
+        if key in ("auto_scale_loss", "cuda_graphs") or (key in OURS and value == OURS[key]):
+            # The optimizer that `auto_scale_loss` chose is written; a model may be loaded where no CUDA is.
+            continue
         try:
             written[key] = serialize_keras_object(value)
         except TypeError as error:

@@ -235,6 +235,11 @@ class CompiledMetrics(metrics.Metric):
         self.parts = None
         self.keys = []
 
+    @property
+    def asked_for(self):
+        """Whether `compile` was given metrics, be it an empty list."""
+        return self.given is not None or self.weighted is not None
+
     def build(self, model, y_true, y_pred):
         """Resolve names against the outputs of the first batch."""
         outputs = self.outputs = Outputs(y_pred, output_names(model))
@@ -332,7 +337,7 @@ def _known_metric(identifier):
 
 def _lists_by_output(what, given, outputs):
     """Return the list of metrics of each output."""
-    if given is None:
+    if given is None or (nested.is_nested(given) and not given):
         return [[] for _ in range(outputs.count)]
     if outputs.count == 1:
         if isinstance(given, dict):

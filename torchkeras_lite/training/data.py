@@ -4,6 +4,7 @@ import torch
 
 from torchkeras_lite.base import nested
 from torchkeras_lite.base.checks import positive_int, suggestion
+from torchkeras_lite.base.old_names import tell
 from torchkeras_lite.data import INFINITE_CARDINALITY, Dataset
 from torchkeras_lite.training import frames
 from torchkeras_lite.training.arrays import is_arrays, map_arrays, split
@@ -82,7 +83,7 @@ def make_batches(
         if class_weight is not None:
             sample_weight = weights_of_classes(y, class_weight, sample_weight)
             check_classes(y, class_weight)
-        _refuse_workers(workers, "arrays")
+        _tell_of_workers(workers, "arrays")
         batches = ArrayBatches(x, y, sample_weight, batch_size=size, shuffle=shuffle, **form)
     else:
         _check_source(x, y, sample_weight)
@@ -133,7 +134,7 @@ def _from_source(x, batch_size, shuffle, workers, form):
                 f"Unrecognized data type: x={x!r} (of type {type(x)}). Pass arrays, or an iterable of "
                 "batches."
             )
-    _refuse_workers(workers, type(x).__name__)
+    _tell_of_workers(workers, type(x).__name__)
     return IterableBatches(NumpyIterator(x) if hasattr(x, "as_numpy_iterator") else x, **form)
 
 
@@ -159,12 +160,13 @@ def _loader(dataset, batch_size, shuffle, workers):
     return torch.utils.data.DataLoader(dataset, batch_size=batch_size, num_workers=count, **ahead)
 
 
-def _refuse_workers(workers, kind):
+def _tell_of_workers(workers, kind):
     for name, value in (workers or {}).items():
         if value not in (WORKER_DEFAULTS[name], 0):
-            raise ValueError(
-                f"`{name}={value!r}` has no effect on {kind}. Workers make the batches of a "
-                "`keras.utils.PyDataset` or of a torch `Dataset`; a DataLoader has its own `num_workers`."
+            tell(
+                f"fit: `{name}` beside {kind}",
+                "it has no effect there: workers make the batches of a `keras.utils.PyDataset` or of a torch "
+                "`Dataset`, and a DataLoader has its own `num_workers`",
             )
 
 

@@ -11,6 +11,7 @@ from torchkeras_lite.training import data as batching
 from torchkeras_lite.training import failures
 from torchkeras_lite.training.arguments import optional_count, verbosity
 from torchkeras_lite.training.collected import Collected
+from torchkeras_lite.training.compiled_step import compiled_step
 from torchkeras_lite.training.iterables import explain_dead_worker
 from torchkeras_lite.training.preparation import (
     at_most,
@@ -36,9 +37,17 @@ class Validation:
         batch_size: Rows a batch.
         steps: Batches at the most.
         frequency: Evaluate after every that many epochs, or after the epochs listed, counted from 1.
+
+    Raises:
+        ValueError: a tuple of arrays that is neither of the two.
     """
 
     def __init__(self, model, data, batch_size, steps, frequency):
+        if isinstance(data, tuple) and len(data) > 3 and batching.is_arrays(data[0]):
+            raise ValueError(
+                "fit: `validation_data` must be `(x, y)` or `(x, y, sample_weight)`, got a tuple of "
+                f"{len(data)}. Put several inputs into a list: ([x1, x2], y)."
+            )
         self.model = model
         self.data = data
         self.batch_size = batch_size
@@ -195,7 +204,7 @@ def predict(model, x, batch_size=None, verbose="auto", steps=None, callbacks=Non
 
 def predict_batches(model, batches, callbacks, most=None):
     """Run `predict` on batches and return what was `Collected`."""
-    own = own_step(model, "predict")
+    own = own_step(model, "predict") or (compiled_step(model, "predict") if model.team is None else None)
     collected = Collected if model.team is None else model.team.collected
     batch, results, count = None, None, 0
     callbacks.on_predict_begin()

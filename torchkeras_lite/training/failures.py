@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from torchkeras_lite.base import nested
+from torchkeras_lite.training.torch_loss import CLASS_FUNCTIONS, CLASS_LOSSES, TorchLoss
 
 SIGNS = (
     "index out of range",
@@ -89,12 +90,15 @@ def bad_label(model, x, y):
     for index, loss, *_ in compiled.parts:
         if index >= len(targets) or not isinstance(targets[index], torch.Tensor):
             continue
-        kind = getattr(loss, "module", None)
-        if not (loss.integer_targets or isinstance(kind, (nn.CrossEntropyLoss, nn.NLLLoss))):
+        of_torch = isinstance(loss, TorchLoss)
+        if not (loss.integer_targets or (of_torch and loss.kind in (*CLASS_LOSSES, *CLASS_FUNCTIONS))):
             continue
-        axis = 1 if kind is not None and outputs[index].ndim > 1 else -1
-        count = outputs[index].shape[axis]
-        ignored = getattr(loss, "ignore_class", None) if kind is None else kind.ignore_index
+        shape, pred = tuple(targets[index].shape), outputs[index]
+        classes_last = pred.ndim < 3 or shape in (tuple(pred.shape[:-1]), (*pred.shape[:-1], 1))
+        count = pred.shape[-1 if classes_last or not of_torch else 1]
+        ignored = (
+            getattr(loss.module, "ignore_index", -100) if of_torch else getattr(loss, "ignore_class", None)
+        )
         message = _outside(targets[index], count, ignored)
         if message:
             output = "the output" if names[index] is None else f"the output {names[index]!r}"

@@ -10,6 +10,7 @@ from torchkeras_lite import losses
 from torchkeras_lite.base import nested
 from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.engine import collecting
+from torchkeras_lite.training.torch_loss import TorchLoss
 
 PACKAGE = __name__.split(".")[0]
 PROBABILITY_LOSSES = (
@@ -19,6 +20,14 @@ PROBABILITY_LOSSES = (
     "binary_focal_crossentropy",
     "categorical_focal_crossentropy",
 )
+
+# What losses of torch apply themselves.
+ACTIVATION_OF = {
+    "CrossEntropyLoss": "softmax",
+    "cross_entropy": "softmax",
+    "BCEWithLogitsLoss": "sigmoid",
+    "binary_cross_entropy_with_logits": "sigmoid",
+}
 
 
 class FirstLook:
@@ -63,7 +72,7 @@ def problems(model, x, y, y_pred):
         y: The targets.
         y_pred: The outputs, `None` where they are not known.
     """
-    findings = list(_of_inputs(x))
+    findings = [*_of_values(x, "input"), *_of_values(y, "targets")]
     if not model.trainable_weights:
         findings.append((True, "The model does not have any trainable weights: `fit` will not change it."))
     ours = type(model).train_step is model.trainer_base.train_step
@@ -74,14 +83,15 @@ def problems(model, x, y, y_pred):
     return [text for asked, text in findings if (next(answers) if isinstance(asked, torch.Tensor) else asked)]
 
 
-def _of_inputs(x):
-    for path, tensor in nested.flatten_with_path(x):
+def _of_values(values, what):
+    for path, tensor in nested.flatten_with_path(values):
         if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() and tensor.numel():
-            where = f"the input {path[-1]!r}" if path else "the input"
+            where = f"the {what} {path[-1]!r}" if path else f"the {what}"
             yield (
                 ~torch.isfinite(tensor).all(),
-                f"The first batch of {where} holds NaN or infinity, so the loss will be NaN. Clean the data, "
-                "for example with numpy.nan_to_num, or fill in missing values.",
+                f"The first batch of {where} {'holds' if what == 'input' else 'hold'} NaN or infinity, so "
+                "the loss will be NaN. Clean the data, for example with numpy.nan_to_num, or fill in missing "
+                "values.",
             )
 
 
@@ -120,6 +130,8 @@ def _by_index(y, y_pred, outputs):
 def _of_output(model, loss, true, pred, name):
     output = "the output" if name is None else f"the output {name!r}"
     yield from _of_shapes(loss, true, pred, output)
+    if isinstance(loss, TorchLoss):
+        yield from _of_torch(model, loss, pred, name, output)
     kind = function_name(loss)
     if kind not in PROBABILITY_LOSSES:
         return
@@ -143,6 +155,23 @@ def _of_output(model, loss, true, pred, name):
     elif values.ndim > 1 and values.shape[-1] > 1:
         rows = ((values >= 0).all(-1) & ((values.float().sum(-1) - 1).abs() < 1e-3)).all()
         yield rows, _double(loss, output, "softmax")
+
+
+def _of_torch(model, loss, pred, name, output):
+    """Warn where a loss of torch that takes logits is given something else."""
+    activation = ACTIVATION_OF.get(loss.kind)
+    if activation is not None and last_activation(model, name) == activation:
+        yield (
+            True,
+            f"{loss.name} takes logits, and {output} ends with a {activation}: it would be applied twice. "
+            f"Leave out the {activation} of the last layer.",
+        )
+    if activation == "softmax" and pred.shape[-1] == 1:
+        yield (
+            True,
+            f"{loss.name} compares classes, and {output} has one, so the loss is 0 whatever it says. Use "
+            "BCEWithLogitsLoss, or as many units as there are classes.",
+        )
 
 
 def _double(loss, output, activation):

@@ -6,6 +6,7 @@ from time import perf_counter
 from torchkeras_lite.base import switches
 from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.callbacks import CallbackList
+from torchkeras_lite.callbacks.old_logs import NamedValues
 from torchkeras_lite.callbacks.progress import announce
 from torchkeras_lite.training import data as batching
 from torchkeras_lite.training import failures, waiting
@@ -146,6 +147,7 @@ def run_epochs(model, batches, validation, callbacks, epochs, most, verbose, poi
         if validation is not None and validation.is_due(epoch):
             logs |= {f"val_{key}": value for key, value in validation.run(callbacks).items()}
             logs = {key: logs[key] for key in sorted(logs)}
+        logs = NamedValues(logs)
         callbacks.on_epoch_end(epoch, logs)
         if hint:
             hinted = True

@@ -9,6 +9,7 @@ from torchkeras_lite.metrics.epoch_metric import EpochValue
 from torchkeras_lite.training import data as batching
 from torchkeras_lite.training import steps
 from torchkeras_lite.training.compilation import OneBatch
+from torchkeras_lite.training.compiled_step import compiled_step
 from torchkeras_lite.training.micro_batches import MicroBatchStep
 from torchkeras_lite.training.precision import float32_products
 from torchkeras_lite.training.steps import to_floats
@@ -94,7 +95,9 @@ def training_step(model):
     if model.team is not None:
         return model.team.training_step(own_step(model, "train"))
     if own.train_step is base.train_step and own.make_train_function is base.make_train_function:
-        return MicroBatchStep(model) if model.auto_micro_batch else steps.TrainStep(model)
+        if model.auto_micro_batch:
+            return MicroBatchStep(model)
+        return compiled_step(model, "train") or steps.TrainStep(model)
     if model.auto_micro_batch:
         raise ValueError(
             "compile: `auto_micro_batch=True` does not reach into a `train_step` of your own. Leave it out."
@@ -117,7 +120,10 @@ def step_on_batch(model):
 
 def testing_step(model):
     """Return a function of a batch for `evaluate`, likewise."""
-    step = own_step(model, "test") or (lambda *batch: steps.test_step(model, *batch))
+    step = own_step(model, "test")
+    if step is None and model.team is None:
+        step = compiled_step(model, "test")
+    step = step or steps.TestStep(model)
     return step if model.team is None else model.team.testing_step(step)
 
 

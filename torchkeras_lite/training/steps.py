@@ -3,31 +3,78 @@
 import torch
 
 from torchkeras_lite.base import nested
-from torchkeras_lite.engine import collecting
+from torchkeras_lite.engine import collecting, sharding
 from torchkeras_lite.optimizers import Optimizer
 
 
-class TrainStep:
-    """One training step on one batch, with everything that an epoch can know beforehand looked up.
+class Step:
+    """What steps of training and of evaluation share: the loss, and the record of a batch.
+
+    Everything that an epoch can know beforehand is looked up once.
+
+    Args:
+        model: A compiled, built model.
+    """
+
+    def __init__(self, model):
+        self.model = model
+        self.regularized = collecting.regularized_weights(model)
+        self.loss = model.compiled_loss
+        self.tracker = model.loss_tracker
+        self.metrics = model.compiled_metrics
+        base = model.trainer_base
+        self.custom_loss = type(model).compute_loss is not base.compute_loss
+        self.custom_metrics = type(model).compute_metrics is not base.compute_metrics
+
+    def record(self, x, y, y_pred, sample_weight, loss):
+        """Add a batch to the running loss and the metrics. Gradients must be off."""
+        self.tracker.update_from_mean(loss, batch_length(y_pred))
+        self.update_metrics(x, y, y_pred, sample_weight)
+
+    def update_metrics(self, x, y, y_pred, sample_weight):
+        """Add a batch to the metrics."""
+        if self.custom_metrics:
+            self.model.compute_metrics(x, y, y_pred, sample_weight)
+        elif y is not None:
+            self.metrics.update(self.model, y, y_pred, sample_weight)
+
+    def total_loss(self, y, y_pred, sample_weight):
+        """Return the compiled loss plus the losses that layers and regularizers added."""
+        loss = self.with_added_losses(self.compiled_loss(y, y_pred, sample_weight))
+        if loss is None:
+            raise ValueError(no_loss_message(self.model))
+        return loss
+
+    def compiled_loss(self, y, y_pred, sample_weight):
+        """Return the compiled loss, `None` where there is none."""
+        return self.loss(self.model, y, y_pred, sample_weight) if self.loss and y is not None else None
+
+    def with_added_losses(self, loss):
+        """Return `loss`, which may be `None`, plus the losses that layers and regularizers added."""
+        model = self.model
+        for weight in self.regularized:
+            penalty = sharding.whole(weight.regularizer(weight.value))
+            loss = penalty if loss is None else loss + penalty
+        if model._loss_version != collecting.loss_version() or model._holds_losses:
+            for added in collecting.call_losses(model):
+                loss = added if loss is None else loss + added
+        return loss
+
+
+class TrainStep(Step):
+    """One training step on one batch.
 
     Args:
         model: A compiled, built model in training mode.
     """
 
     def __init__(self, model):
-        self.model = model
+        super().__init__(model)
         self.parameters = [weight.tensor for weight in model.trainable_weights]
-        self.regularized = collecting.regularized_weights(model)
-        self.loss = model.compiled_loss
-        self.tracker = model.loss_tracker
-        self.metrics = model.compiled_metrics
         self.optimizer = model.optimizer
         self.needs_closure = getattr(self.optimizer, "needs_closure", False)
         scales = type(self.optimizer).scale_loss is not Optimizer.scale_loss
         self.scales_loss = scales or bool(self.optimizer.loss_scale_factor)
-        base = model.trainer_base
-        self.custom_loss = type(model).compute_loss is not base.compute_loss
-        self.custom_metrics = type(model).compute_metrics is not base.compute_metrics
 
     def __call__(self, x, y, sample_weight):
         """Make the step. Nothing is returned: the loss and the metrics keep their state on the device."""
@@ -38,7 +85,8 @@ class TrainStep:
             if self.parameters:
                 self.optimizer.update()
         self.forget_gradients()
-        self.record(x, y, y_pred, sample_weight, loss)
+        with torch.no_grad():
+            self.record(x, y, y_pred, sample_weight, loss)
 
     def differentiate(self, x, y, sample_weight):
         """Compute the outputs and the loss of a batch, and leave the gradients in the parameters."""
@@ -81,40 +129,22 @@ class TrainStep:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def record(self, x, y, y_pred, sample_weight, loss):
-        """Add a batch to the running loss and the metrics."""
-        with torch.no_grad():
-            self.tracker.update_from_mean(loss, batch_length(y_pred))
-            self.update_metrics(x, y, y_pred, sample_weight)
 
-    def update_metrics(self, x, y, y_pred, sample_weight):
-        """Add a batch to the metrics."""
-        if self.custom_metrics:
-            self.model.compute_metrics(x, y, y_pred, sample_weight)
-        elif y is not None:
-            self.metrics.update(self.model, y, y_pred, sample_weight)
+class TestStep(Step):
+    """One step of evaluation on one batch: the loss and the metrics, without training.
 
-    def total_loss(self, y, y_pred, sample_weight):
-        """Return the compiled loss plus the losses that layers and regularizers added."""
-        loss = self.with_added_losses(self.compiled_loss(y, y_pred, sample_weight))
-        if loss is None:
-            raise ValueError(no_loss_message(self.model))
-        return loss
+    Args:
+        model: A compiled, built model in inference mode; gradients are off.
+    """
 
-    def compiled_loss(self, y, y_pred, sample_weight):
-        """Return the compiled loss, `None` where there is none."""
-        return self.loss(self.model, y, y_pred, sample_weight) if self.loss and y is not None else None
-
-    def with_added_losses(self, loss):
-        """Return `loss`, which may be `None`, plus the losses that layers and regularizers added."""
-        model = self.model
-        for weight in self.regularized:
-            penalty = weight.regularizer(weight.value)
-            loss = penalty if loss is None else loss + penalty
-        if model._loss_version != collecting.loss_version() or model._holds_losses:
-            for added in collecting.call_losses(model):
-                loss = added if loss is None else loss + added
-        return loss
+    def __call__(self, x, y, sample_weight):
+        """Make the step. Nothing is returned: the loss and the metrics keep their state on the device."""
+        y_pred = self.model(x)
+        if self.custom_loss:
+            loss = call_compute_loss(self.model, x, y, y_pred, sample_weight, training=False)
+        else:
+            loss = self.total_loss(y, y_pred, sample_weight)
+        self.record(x, y, y_pred, sample_weight, loss)
 
 
 def no_loss_message(model):
@@ -163,21 +193,8 @@ def compute_loss(model, y, y_pred, sample_weight):
 
 
 def test_step(model, x, y, sample_weight):
-    """Add a batch to the loss and the metrics, without training.
-
-    The model is in inference mode, gradients are off.
-    """
-    y_pred = model(x)
-    base = model.trainer_base
-    if type(model).compute_loss is not base.compute_loss:
-        loss = call_compute_loss(model, x, y, y_pred, sample_weight, training=False)
-    else:
-        loss = compute_loss(model, y, y_pred, sample_weight)
-    model.loss_tracker.update_from_mean(loss, batch_length(y_pred))
-    if type(model).compute_metrics is not base.compute_metrics:
-        model.compute_metrics(x, y, y_pred, sample_weight)
-    elif y is not None:
-        model.compiled_metrics.update(model, y, y_pred, sample_weight)
+    """Make one step of evaluation, see `TestStep`."""
+    TestStep(model)(x, y, sample_weight)
 
 
 def to_floats(logs):

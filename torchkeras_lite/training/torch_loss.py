@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import inspect
 
 import torch
 from torch import nn
@@ -26,19 +27,22 @@ class TorchLoss(losses.Loss):
     is over the number of samples.
 
     Args:
-        loss: An `nn.Module` such as `nn.CrossEntropyLoss()`, a function of `torch.nn.functional`, or a
-            `functools.partial` of one.
+        loss: An `nn.Module` such as `nn.CrossEntropyLoss()` or its class, a function of
+            `torch.nn.functional`, or a `functools.partial` of one.
 
     Raises:
-        ValueError: when called with sample weights, a loss that has weights of its own or is not torch's;
-            class probabilities for predictions with more than two axes, whose classes torch looks for on
-            axis 1.
+        ValueError: a loss that is not called with a prediction and a target alone; targets of another shape,
+            where torch would stretch one to the other; when called with sample weights, a loss that has
+            weights of its own or is not torch's; class probabilities for predictions with more than two axes,
+            whose classes torch looks for on axis 1.
     """
 
     def __init__(self, loss):
+        loss = loss() if isinstance(loss, type) else loss
         function = loss.func if isinstance(loss, functools.partial) else loss
         self.kind = function.__name__ if hasattr(function, "__name__") else type(function).__name__
         super().__init__(name=self.kind)
+        _check_arguments(self.kind, loss)
         self.module = loss
         self.of_torch = is_functional(loss) or type(loss).__module__ == "torch.nn.modules.loss"
         self._unreduced = None
@@ -64,6 +68,11 @@ class TorchLoss(losses.Loss):
             return self._classes(y_true, y_pred)
         if y_true.shape != y_pred.shape and y_true.numel() == y_pred.numel():
             y_true = y_true.reshape(y_pred.shape)
+        if self.of_torch and y_true.shape != y_pred.shape:
+            raise ValueError(
+                f"{self.name}: the output has shape {tuple(y_pred.shape)} and its targets have shape "
+                f"{tuple(y_true.shape)}. Both must have one shape (a last axis of size 1 may be missing)."
+            )
         if self.kind in INDEX_LOSSES:
             return y_true.long(), y_pred
         if self.of_torch and y_pred.is_floating_point() and y_true.dtype is not y_pred.dtype:
@@ -118,6 +127,22 @@ class TorchLoss(losses.Loss):
         return values.mean(-1) if values.ndim == y_pred.ndim and values.ndim > 1 else values
 
 
+def _check_arguments(kind, loss):
+    """Raise unless `loss` can be called with two arguments."""
+    try:
+        signature = inspect.signature(loss.forward if isinstance(loss, nn.Module) else loss)
+    except ValueError:  # a builtin that does not tell
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        raise ValueError(
+            f"compile: {kind} is called with {', '.join(signature.parameters)}, and a loss gets an output "
+            "and its targets. Put it into a function `loss(y_true, y_pred)` that splits them, or into "
+            "`compute_loss` of a model of your own."
+        ) from None
+
+
 def is_functional(loss):
     """Whether `loss` is a function of `torch.nn.functional`, or a `functools.partial` of one."""
     function = loss.func if isinstance(loss, functools.partial) else loss
@@ -125,5 +150,7 @@ def is_functional(loss):
 
 
 def is_torch_loss(loss):
-    """Whether `loss` is called in torch's order: a module, or a function of `torch.nn.functional`."""
-    return isinstance(loss, nn.Module) or is_functional(loss)
+    """Whether `loss` is called in torch's order: a module or its class, a function of
+    `torch.nn.functional`."""
+    is_class = isinstance(loss, type) and issubclass(loss, nn.Module)
+    return is_class or isinstance(loss, nn.Module) or is_functional(loss)

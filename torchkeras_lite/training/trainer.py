@@ -4,10 +4,10 @@ import warnings
 
 import torch
 
-from torchkeras_lite import metrics as metrics_room
 from torchkeras_lite.base import nested
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.device import default_device
+from torchkeras_lite.base.old_names import takes_old
 from torchkeras_lite.base.serialization import deserialize_keras_object
 from torchkeras_lite.engine import collecting
 from torchkeras_lite.engine.stateless import lent_call
@@ -16,6 +16,7 @@ from torchkeras_lite.training import (
     distributed,
     evaluation,
     loops,
+    old_arguments,
     preparation,
     rate_search,
     steps,
@@ -38,6 +39,9 @@ class Trainer:
     steps_per_execution = 1
     run_eagerly = False
     jit_compile = False
+    cuda_graphs = None
+    step_options = None
+    step_captures = False
     lr_scheduler = None
     precision = None
     auto_micro_batch = False
@@ -55,6 +59,7 @@ class Trainer:
         """The class whose steps are ours, to tell a user's own."""
         return Trainer
 
+    @takes_old(old_arguments.COMPILE)
     def compile(
         self,
         optimizer="rmsprop",
@@ -70,6 +75,7 @@ class Trainer:
         precision=None,
         auto_micro_batch=False,
         distribute=None,
+        cuda_graphs=None,
     ):
         """Say how the model is trained.
 
@@ -91,8 +97,18 @@ class Trainer:
             run_eagerly: Steps are eager unless `jit_compile` says otherwise, so `True` only forbids that.
             steps_per_execution: Steps between two calls of the batch hooks of callbacks, an integer >= 1;
                 `"auto"` is 1.
-            jit_compile: `True` compiles the model's forward and backward with `torch.compile`; so do one of
-                its modes such as `"reduce-overhead"`, or a dict of its options. `"auto"` and `False` do not.
+            jit_compile: `True` compiles whole steps: forward, loss, backward, the optimizer's update and the
+                metrics become one graph for inductor, the compiler of `torch.compile`; so do `evaluate` and
+                `predict`. So do a mode of `torch.compile` such as `"max-autotune"`, and a dict of its options
+                `mode`, `options`, `backend` and `fullgraph`. `"auto"` and `False` do not. The graph is
+                compiled at the second batch, takes turns with eager steps over some batches and stays only
+                where it is faster; batches of other shapes (a smaller last one) stay eager. An update or a
+                metric that cannot be traced runs behind the graph; what else cannot be traced runs eagerly,
+                with a warning that says why, or with `{"fullgraph": True}` raises a RuntimeError. Python code
+                of layers runs when the graph is traced, not in every step: call `compile` again after
+                changing an attribute such as a dropout rate. Random numbers are those of eager steps. Of
+                models with a `train_step` (or another step) of their own, of those with `auto_micro_batch`
+                and of several processes, the calls are compiled, by `torch.compile` with all its options.
             auto_scale_loss: Whether the loss is scaled under `mixed_float16` and `precision="fp16"`.
             lr_scheduler: A scheduler of torch for any optimizer (see `optimizers.TorchScheduler`): a class, a
                 `functools.partial`, an instance made with the very optimizer, or a dict
@@ -108,17 +124,24 @@ class Trainer:
                 has all weights and computes its part of every batch (`batch_size` counts the rows of all
                 parts). `"fsdp"`: weights, gradients and the optimizer's state are sharded as well (FSDP2).
                 `False`: each trains for itself. A process alone is not affected.
+            cuda_graphs: `True` captures steps in a CUDA graph, which removes the time of launching kernels
+                one by one: after a few batches of a shape one is recorded, and replayed where that is faster.
+                Works with `jit_compile`, too. Batches of other shapes stay eager, and what torch cannot
+                trace as under `jit_compile`. `None`: only for the modes `"reduce-overhead"` and
+                `"max-autotune"` of `jit_compile`; `False`: not for those either.
 
         Raises:
             ValueError: an unknown name of an optimizer, loss or metric (with the nearest known one), weights
-                of another number than losses, a value that an argument does not have.
+                of another number than losses, a value that an argument does not have, `cuda_graphs=True` for
+                a model that is not on a CUDA device.
             TypeError: an argument of a wrong kind.
 
-        Source: Keras 3 `Model.compile`; the last four arguments are ours.
+        Source: Keras 3 `Model.compile`; the last five arguments are ours.
         """
         arguments = {key: value for key, value in locals().items() if key != "self"}
         compilation.compile_model(self, arguments)
 
+    @takes_old(old_arguments.FIT, shows_kwargs=False)
     def fit(
         self,
         x=None,
@@ -201,6 +224,7 @@ class Trainer:
             workers=worker_options(self.fit, kwargs),
         )
 
+    @takes_old(old_arguments.EVALUATE, shows_kwargs=False)
     def evaluate(
         self,
         x=None,
@@ -242,6 +266,7 @@ class Trainer:
             workers,
         )
 
+    @takes_old(old_arguments.EVALUATE, shows_kwargs=False)
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None, **kwargs):
         """Return the outputs for data as NumPy arrays, in the form of the model's outputs.
 
@@ -278,6 +303,7 @@ class Trainer:
         self._require_compiled("find_lr")
         return rate_search.find_lr(self, x, y, sample_weight, batch_size, min_lr, max_lr, steps)
 
+    @takes_old(old_arguments.ON_BATCH)
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
         """Make one training step on one batch.
 
@@ -298,6 +324,7 @@ class Trainer:
                 logs = preparation.read_logs(self, step(*batch))
         return logs if return_dict else evaluation.in_order(self, logs)
 
+    @takes_old(old_arguments.ON_BATCH)
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
         """Compute the loss and the metrics of one batch, without training.
 
@@ -467,10 +494,9 @@ class Trainer:
     def metrics(self):
         """All metrics: the loss's, those that layers hold, the compiled ones, losses of outputs."""
         found = [self.loss_tracker] if self.compiled and self.loss_tracker is not None else []
-        for layer in collecting.all_layers(self):
-            found += [m for m in own_metrics(layer) if m not in found]
+        found += [metric for metric in collecting.metrics(self) if metric not in found]
         if self.compiled:
-            found.append(self.compiled_metrics)
+            found += [one for one in (self.compiled_metrics,) if one.asked_for]
             if self.compiled_loss is not None:
                 found += self.compiled_loss.trackers
         return found
@@ -553,19 +579,3 @@ class Trainer:
         self.compile(**deserialize_keras_object(config))
         if self.built and self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
-
-
-def own_metrics(layer):
-    """Return the metrics among the attributes of `layer`, in lists and dicts as well."""
-    names = (*layer._metric_attributes, *layer._containers)
-    return [metric for name in names for metric in _metrics_in(layer.__dict__.get(name))]
-
-
-def _metrics_in(value):
-    if isinstance(value, metrics_room.Metric):
-        return [value]
-    if isinstance(value, dict):
-        return [m for part in value.values() for m in _metrics_in(part)]
-    if isinstance(value, (list, tuple)):
-        return [m for part in value for m in _metrics_in(part)]
-    return []
