@@ -104,7 +104,7 @@ class MetricVariable(ReadByNumpy):
         return self
 
     def take(self, tensor):
-        """Take a tensor of the right shape, dtype and device, without a copy; nobody else may write into it."""
+        """Take a tensor of the right shape, dtype and device, which nobody else writes into, as it is."""
         self._value, self._number = tensor, 0
 
     def assign_add(self, value):
