@@ -61,6 +61,11 @@ try:
 except AttributeError as error:
     assert "did you mean 'Dense'" in str(error)
 assert not hasattr(keras.src.utils, "nothing_of_this_name")
+import torch
+assert keras.src.backend.torch is not torch
+assert keras.src.layers.rnn.rnn.RNN is keras.layers.RNN
+assert keras.src.utils.tracking and keras.engine.topology.Layer is keras.layers.Layer
+assert keras.src.version.__version__ == "3.15.1"
 print("done")
 """
 
@@ -109,4 +114,42 @@ assert not asks_for_tensorflow.has_tensorflow()
 import tensorflow as tf
 assert asks_for_tensorflow.has_tensorflow()
 print("done")
+"""
+
+# The script is read again by the process, and what is pickled asks for Keras.
+SPAWNS = """
+import multiprocessing, os
+import keras
+import numpy as np
+import tensorflow as tf
+
+def predict(weights):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.set_weights(weights)
+    return keras.__version__, os.environ.get("HIDDEN"), model.predict(np.ones((1, 2)), verbose=0).tolist()
+
+if __name__ == "__main__":
+    weights = [np.full((2, 1), 2.0), np.ones(1)]
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.map(predict, [weights]) == [("3.15.1", "is run", [[5.0]])]
+    print("done")
+"""
+
+JOBS = """
+import keras
+from sklearn.datasets import load_iris
+from sklearn.model_selection import cross_val_score, KFold
+from keras.wrappers import SKLearnClassifier
+
+def build(X, y):
+    model = keras.Sequential([keras.layers.Dense(8, "relu"), keras.layers.Dense(3, "softmax")])
+    model.compile(keras.optimizers.Adam(0.05), "categorical_crossentropy")
+    return model
+
+if __name__ == "__main__":
+    x, y = load_iris(return_X_y=True)
+    classifier = SKLearnClassifier(build, fit_kwargs={"epochs": 8, "verbose": 0})
+    folds = KFold(2, shuffle=True, random_state=0)
+    assert cross_val_score(classifier, x, y, cv=folds, n_jobs=2).mean() > 0.6
+    print("done")
 """

@@ -23,6 +23,7 @@ def run(*arguments, expect=0, **environment):
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
     assert result.returncode == expect, result.stderr[-3000:]
     return result.stdout, result.stderr
@@ -68,24 +69,33 @@ def test_run_shows_the_script_alone_when_it_fails(tmp_path):
 
 
 def test_packages_are_told_honestly_whether_tensorflow_is_there(tmp_path):
-    """The folder stands for `site-packages`."""
-    (tmp_path / "asks_for_tensorflow.py").write_text(programs.PACKAGE)
-    code = f"{FIRST}from torchkeras_lite.as_keras import finder\nfinder._INSTALLED += ({str(tmp_path)!r},)\n"
-    out, _ = run("-c", code + programs.ASKS, PYTHONPATH=str(tmp_path))
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "asks_for_tensorflow.py").write_text(programs.PACKAGE)
+    out, _ = run("-c", FIRST + programs.ASKS, PYTHONPATH=str(folder))
+    assert out.strip() == "done"
+
+
+@pytest.mark.parametrize("program", ["SPAWNS", "JOBS"])
+def test_processes_that_are_started_know_the_names(program, tmp_path):
+    script = tmp_path / "starts.py"
+    script.write_text(getattr(programs, program))
+    (tmp_path / "sitecustomize.py").write_text("import os; os.environ['HIDDEN'] = 'is run'")
+    out, _ = run("-m", "torchkeras_lite", "run", str(script), PYTHONPATH=str(tmp_path))
     assert out.strip() == "done"
 
 
 def test_what_is_installed_is_hidden_and_left_alone(tmp_path):
+    folder = tmp_path / "site-packages"
     for name in ("keras", "tensorflow"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").write_text("real = True")
-    (tmp_path / "asks_for_tensorflow.py").write_text(programs.PACKAGE.replace("is not None", "and False"))
-    code = f"{FIRST}from torchkeras_lite.as_keras import finder\nfinder._INSTALLED += ({str(tmp_path)!r},)\n"
-    code += "import keras, asks_for_tensorflow\nassert not hasattr(keras, 'real')\n"
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text("real = True")
+    (folder / "asks_for_tensorflow.py").write_text(programs.PACKAGE.replace("is not None", "and False"))
+    code = f"{FIRST}import keras, asks_for_tensorflow\nassert not hasattr(keras, 'real')\n"
     code += "try: asks_for_tensorflow.has_tensorflow()\nexcept ModuleNotFoundError as error: print(error)\n"
-    out, _ = run("-c", code, PYTHONPATH=str(tmp_path))
+    out, _ = run("-c", code, PYTHONPATH=str(folder))
     assert "only the program itself may ask" in out
-    _, err = run("-c", f"import keras\n{FIRST}", PYTHONPATH=str(tmp_path), expect=1)
+    _, err = run("-c", f"import keras\n{FIRST}", PYTHONPATH=str(folder), expect=1)
     assert "RuntimeError: torchkeras_lite.as_keras: 'keras' was imported before" in err
 
 

@@ -235,3 +235,12 @@ def test_a_series_beside_columns_becomes_a_column():
     data = tf.data.Dataset.from_tensor_slices((dict(frame), pandas.Series([3, 4])))
     rows = [({key: value.numpy() for key, value in x.items()}, y.numpy()) for x, y in data]
     assert rows == [({"a": 1, "b": b"x"}, 3), ({"a": 2, "b": b"y"}, 4)]
+
+
+@pytest.mark.parametrize("operator", ["+=", "-=", "*=", "/=", "**=", "//=", "%="])
+def test_an_augmented_assignment_leaves_other_names_of_a_tensor_alone(operator):
+    names = {"a": tf.constant([1.0, 2.0]), "expected": np.array([1, 2], "float32")}
+    names["b"] = names["a"]
+    exec(f"a {operator} 4.0\nexpected {operator} 4", names)
+    assert names["b"].numpy().tolist() == [1.0, 2.0]
+    assert names["a"].numpy().tolist() == names["expected"].tolist()

@@ -10,8 +10,7 @@ give the public object of that name. Whether TensorFlow is there, they are told 
 `torchkeras_lite.tf` was asked for: by the program itself, which is any code outside of `site-packages`, when
 it imports `tensorflow`; or by a package that imports `tensorflow.keras`.
 
-Processes that are started anew (`multiprocessing` with `spawn`) begin without this: there the import must be
-in the script itself.
+Processes that the program starts do the same: their `PYTHONPATH` begins with the folder `children`.
 """
 
 from torchkeras_lite.as_keras.finder import install

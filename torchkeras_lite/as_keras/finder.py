@@ -4,14 +4,18 @@ import dis
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import os
 import sys
 import sysconfig
+from pathlib import Path
 
 from torchkeras_lite.as_keras.modules import Alias, target_of
 
 PACKAGES = ("keras", "tf_keras", "tensorflow")
-_INSTALLED = tuple({sysconfig.get_path(kind) for kind in ("purelib", "platlib")})
-_MACHINERY = ("importlib", "_frozen_importlib", "runpy", __name__)
+CHILDREN = str(Path(__file__).with_name("children"))
+_INSTALLED = frozenset(("site-packages", "dist-packages"))
+_STANDARD = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib")})
+_MACHINERY = ("importlib", "_frozen_importlib", "sitecustomize", __name__)
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -38,8 +42,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def _is_asked_for(self):
         if not self.facade:
             frame = _asker()
-            installed = frame is not None and frame.f_code.co_filename.startswith(_INSTALLED)
-            self.facade = not installed or _asks_for_keras(frame)
+            self.facade = frame is None or not _is_installed(frame) or _asks_for_keras(frame)
         return self.facade
 
     def _absent(self, fullname):
@@ -68,10 +71,23 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """Do nothing: an alias looks its members up when they are asked for."""
 
 
+def _is_installed(frame):
+    """Whether the code of a frame is that of an installed package."""
+    return not _INSTALLED.isdisjoint(Path(frame.f_code.co_filename).parts)
+
+
+def _is_standard(frame):
+    """Whether the code of a frame is Python's own, which asks for others."""
+    file = frame.f_code.co_filename
+    return frame.f_globals.get("__name__", "").startswith(_MACHINERY) or (
+        file.startswith(_STANDARD) and not _is_installed(frame)
+    )
+
+
 def _asker():
     """Return the frame of the code that asks for a module."""
     frame = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith(_MACHINERY):
+    while frame is not None and _is_standard(frame):
         frame = frame.f_back
     return frame
 
@@ -93,14 +109,14 @@ def _asks_for_member():
     """Whether `from room import name` asks if the name is a module, because the room has no such member."""
     frame = sys._getframe(2)
     while frame is not None and frame.f_code.co_name != "_handle_fromlist":
-        if not frame.f_globals.get("__name__", "").startswith(_MACHINERY):
+        if not _is_standard(frame):
             return False
         frame = frame.f_back
     return frame is not None
 
 
 def install():
-    """Let `keras` and `tensorflow` mean this package from now on in this process.
+    """Let `keras` and `tensorflow` mean this package from now on, in this process and those that it starts.
 
     Raises:
         RuntimeError: the real ones were imported already.
@@ -113,3 +129,6 @@ def install():
         )
     if not any(isinstance(finder, Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, Finder())
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if CHILDREN not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (CHILDREN, *paths)))

@@ -6,50 +6,13 @@ import sys
 import types
 from dataclasses import dataclass
 
+from torchkeras_lite.as_keras.private_modules import MODULES
 from torchkeras_lite.base.old_names import tell
 from torchkeras_lite.legacy import keras_names as names
 from torchkeras_lite.saving.places import KERAS_VERSION
 
 # Rooms of Keras's sources whose modules may have any name: what is in them is looked up by its own name.
 PRIVATE = ("src", "engine", "legacy", "_tf_keras", "api", "python", "saving", "dtype_policies", "optimizers")
-# Such modules that packages import as members of their room: `from keras.src.saving import saving_lib`.
-MODULES = frozenset(
-    (
-        "api_export",
-        "backend_utils",
-        "base_layer",
-        "common",
-        "config",
-        "dtype_utils",
-        "file_utils",
-        "functional",
-        "global_state",
-        "image_utils",
-        "input_layer",
-        "input_spec",
-        "io_utils",
-        "jax_utils",
-        "keras_tensor",
-        "layer",
-        "module_utils",
-        "naming",
-        "network",
-        "numerical_utils",
-        "python_utils",
-        "rng_utils",
-        "saving_api",
-        "saving_lib",
-        "sequential",
-        "serialization_lib",
-        "tf_utils",
-        "topology",
-        "torch_utils",
-        "traceback_utils",
-        "tracking",
-        "training",
-        "variables",
-    )
-)
 _IMPORT_FROM = dis.opmap["IMPORT_FROM"]
 
 
@@ -81,8 +44,8 @@ def target_of(fullname, as_member=False):
     if public is not None:
         return Target(public, path)
     first, _, last = path.rpartition(".")
-    private = path.split(".")[0] in PRIVATE and (last in MODULES or not (as_member or last[:1].isupper()))
-    if private or names.inner_room(first, last) is not None:
+    is_module = last in MODULES or path in PRIVATE or not (as_member or last[:1].isupper())
+    if (path.split(".")[0] in PRIVATE and is_module) or names.inner_room(first, last) is not None:
         place = names.nearest_room(path.removeprefix("src.").removeprefix("engine."))
         return Target(names.room(place), path)
     return None
@@ -128,7 +91,7 @@ class Alias(types.ModuleType):
         super().__init__(name, getattr(target.room, "__doc__", None))
         self.__dict__["_target"] = target
         path = target.path
-        if path == "":
+        if path in ("", "src.version"):
             self.__version__ = KERAS_VERSION
             self.version = lambda: KERAS_VERSION
         elif path is None and "." not in name:
@@ -142,6 +105,8 @@ class Alias(types.ModuleType):
             return _public(self._target.room)
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        if name in MODULES and self._is_private_module(name):
+            return importlib.import_module(f"{self.__name__}.{name}")
         try:
             found = self._member(name)
         except AttributeError as error:
@@ -153,6 +118,15 @@ class Alias(types.ModuleType):
         is_room = isinstance(found, types.ModuleType) and target_of(f"{self.__name__}.{name}", as_member=True)
         return importlib.import_module(f"{self.__name__}.{name}") if is_room else found
 
+    def _is_private_module(self, name):
+        """Whether `name` is a module of Keras's sources here, and not a member of the room that this is."""
+        path = self._target.path
+        if path == "src":
+            return True
+        if path is None or path.split(".")[0] not in PRIVATE or names.has(path, name):
+            return False
+        return not names.has(names.nearest_room(path.removeprefix("src.")), name)
+
     def __repr__(self):
         return f"<module {self.__name__!r} of torchkeras_lite>"
 
@@ -160,7 +134,7 @@ class Alias(types.ModuleType):
         return sorted({*super().__dir__(), *_public(self._target.room)})
 
     def __reduce__(self):
-        return importlib.import_module, (self.__name__,)
+        return imported, (self.__name__,)
 
     def _member(self, name):
         room, path = self._target.room, self._target.path
@@ -172,6 +146,11 @@ class Alias(types.ModuleType):
         if place is None:
             raise AttributeError(f"{names.unknown(path, name)} ({self.__name__}.{name})")
         return getattr(names.room(place), name)
+
+
+def imported(name):
+    """Return a module by its name: what a pickle of one asks for, in whatever process reads it."""
+    return importlib.import_module(name)
 
 
 def _public(room):

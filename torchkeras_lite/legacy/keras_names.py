@@ -121,6 +121,8 @@ def member(owner, name):
             found = getattr(owner, name)
         except AttributeError as error:
             return None, str(error)
+    if isinstance(found, types.ModuleType) and not found.__name__.startswith(PACKAGE):
+        return None, f"`{name}` is a module of another package"
     inner = isinstance(found, types.ModuleType) and name not in getattr(owner, "__all__", (name,))
     if inner and found.__name__ == f"{owner.__name__}.{name}" and not owner.__name__.endswith(".legacy"):
         return None, f"`{name}` is no public room"

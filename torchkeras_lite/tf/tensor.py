@@ -29,8 +29,8 @@ class Tensor(torch.Tensor, metaclass=_AnyTensor):
     Results of torch functions on it are of this class too, so it stays with everything computed from it. In
     operators it takes lists and arrays, which get its dtype. Inside what torch compiles, tensors are plain.
 
-    Source: `tf.Tensor`. Differs: dtypes that differ are promoted, not refused; the values can be changed in
-    place, as torch's can; `device` is torch's; `==` compares and objects are hashed by identity.
+    Source: `tf.Tensor`. Differs: dtypes that differ are promoted, not refused; torch's methods such as
+    `add_` change the values in place; `device` is torch's; `==` compares and objects are hashed by identity.
     """
 
     @classmethod
@@ -142,6 +142,7 @@ for _stem in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"
     for _full in (f"__{_stem}__", f"__r{_stem}__"):
         if hasattr(torch.Tensor, _full):
             setattr(Tensor, _full, _operator(_full))
+    setattr(Tensor, f"__i{_stem}__", getattr(Tensor, f"__{_stem}__"))  # `a += 1` gives `a` a new value
 for _stem in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(Tensor, f"__{_stem}__", _operator(f"__{_stem}__"))
 
