@@ -11,6 +11,10 @@ BUILD = {
     "layers.MaxPooling2D(), layers.BatchNormalization(), layers.Flatten(), layers.Dropout(0.5), "
     "layers.Dense(1)]",
     "by data": "[layers.Dense(8, 'relu'), layers.Dense(1)]",
+    "fixed batch": "[keras.Input((4,), batch_size=8), layers.Dense(8, 'relu'), layers.Dense(1)]",
+    "sequences": "[keras.Input((4,)), layers.Reshape((4, 1)), layers.LSTM(3, return_sequences=True), "
+    "layers.GRU(3), layers.Dense(1)]",
+    "nested": "[keras.Input((4,)), keras.Sequential([keras.Input((4,)), layers.Dense(8)]), layers.Dense(1)]",
 }
 PROGRAM = """
 import sys
@@ -31,13 +35,17 @@ model.compile("adam", "mse")
 model.fit(x, x[:, :1], verbose=0)
 assert model.predict(x, verbose=0).shape == (8, 1)
 assert model.output_shape[1:] == (1,)
+model.save(sys.argv[1])
+loaded = keras.saving.load_model(sys.argv[1])
+assert np.abs(model.predict(x, verbose=0) - loaded.predict(x, verbose=0)).max() < 1e-6
 print([name for name in ("torch._dynamo", "sympy") if name in sys.modules])
 """
 
 
 @pytest.mark.parametrize("stack", BUILD.values(), ids=BUILD)
-def test_first_fit_imports_no_compiler(stack):
+def test_first_fit_and_load_import_no_compiler(stack, tmp_path):
     program = PROGRAM.replace("BUILD", stack)
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", program, str(tmp_path / "model.keras")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() == "[]"

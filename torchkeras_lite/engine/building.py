@@ -114,12 +114,18 @@ def make_declared_weights(layer, device):
             constraint=getattr(layer, f"{spec.name}_constraint", None),
             trainable=spec.trainable,
         )
-        dtype = layer.variable_dtype
-        values = draw(info.initializer, tuple(spec.to_keras(tensor).shape), dtype, device)
-        stored = spec.from_keras(values).contiguous(memory_format=spec.memory_format)
+        stored = _initial(spec, tensor, info.initializer, layer.variable_dtype, device)
         _store(owner, attribute, stored, spec.trainable)
         layer.declare(Weight(layer, spec, info))
     _fill_the_rest(layer, device)
+
+
+def _initial(spec, tensor, initializer, dtype, device):
+    """Return the first values of the weight that `tensor` stands for, in torch's layout."""
+    if device.type == "meta":
+        return tensor.detach().to(dtypes.torch_dtype(dtype))
+    values = draw(initializer, spec.keras_shape(tensor), dtype, device)
+    return spec.from_keras(values).contiguous(memory_format=spec.memory_format)
 
 
 def _store(owner, attribute, values, trainable):

@@ -228,8 +228,9 @@ class Layer(OldLayerMethods, LayerCalls, metaclass=LayerMeta):
     @classmethod
     def _forget_promises(cls):
         """Let what is known of the shapes that a `call` gives not hold for another `call`."""
-        for promise in ("keeps_shape", "keeps_batch"):
-            if "call" in vars(cls) and promise not in vars(cls):
+        shapes_too = ("compute_output_shape", "compute_output_spec")
+        for promise, of in (("keeps_shape", ()), ("keeps_batch", ()), ("follows_graph", shapes_too)):
+            if any(name in vars(cls) for name in ("call", *of)) and promise not in vars(cls):
                 setattr(cls, promise, False)
 
     def __init_subclass__(cls, **kwargs):
@@ -286,7 +287,7 @@ class Layer(OldLayerMethods, LayerCalls, metaclass=LayerMeta):
             TypeError: the constructor refuses the arguments, whatever it raises.
         """
         try:
-            arguments = auto_config.read_arguments(config)
+            arguments = auto_config.read_arguments(config, left=auto_config.own_arguments(cls, Layer))
             if type(arguments.get("dtype")) is precision.DTypePolicy:  # they get the name, as in Keras
                 arguments["dtype"] = arguments["dtype"].name
             return cls(**arguments)

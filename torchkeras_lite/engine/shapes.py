@@ -27,6 +27,7 @@ MOST_UNKNOWN = 4  # sizes that are tried out against those that are known
 SMALL_SIZES = (((2, 8), (4, 12)), ((2, 64), (4, 96)))
 BATCH = 13  # a prime: other sizes are seldom its multiples
 NO_SAMPLES = 0
+LARGEST_STAND_IN = 2**26  # elements: a file may declare any size, and some kernels copy weights
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,18 @@ def probe_tensor(spec, sizes, device="meta"):
 
 
 def run_on_meta(module, args, kwargs, call=None):
-    """Call `module`, by `call` where that is given, with its parameters and buffers replaced by meta tensors.
+    """Call `module`, by `call` where that is given, with meta tensors for its parameters and buffers."""
+    return _run_with(lambda tensor: tensor.to("meta"), module, args, kwargs, call)
+
+
+def _without_memory(tensor):
+    """Return what stands for a tensor of the meta device where there are no samples to compute with."""
+    plain = tensor.detach().as_subclass(torch.Tensor)
+    return torch.zeros((), dtype=plain.dtype, device="cpu").expand(plain.shape) if plain.is_meta else tensor
+
+
+def _run_with(replacement, module, args, kwargs, call=None):
+    """Call `module`, by `call` where that is given, with replacements for its parameters and buffers.
 
     (`torch.func.functional_call` leaves the replacements in a module that is registered under two names.)
     """
@@ -74,10 +86,10 @@ def run_on_meta(module, args, kwargs, call=None):
         for key, tensor in table.items()
         if tensor is not None
     ]
-    metas = {id(tensor): tensor.to("meta") for _, _, tensor in kept}
+    replaced = {id(tensor): replacement(tensor) for _, _, tensor in kept}
     try:
         for table, key, tensor in kept:
-            table[key] = metas[id(tensor)]
+            table[key] = replaced[id(tensor)]
         return (module if call is None else call)(*args, **kwargs)
     finally:
         for table, key, tensor in kept:
@@ -125,6 +137,8 @@ def infer(target, args, kwargs, is_symbolic):
             return run_on_meta(target, filled_args, filled_kwargs)
         changes = is_module and sizes[0] != NO_SAMPLES
         with unchanged(target) if changes else contextlib.nullcontext():
+            if is_module and _device_of(target).type == "meta":
+                return _run_with(_without_memory, target, filled_args, filled_kwargs)
             return target(*filled_args, **filled_kwargs)
 
     def run_both(pair, device):
@@ -132,18 +146,24 @@ def infer(target, args, kwargs, is_symbolic):
         return compare(first, run(pair[1], device) if unknown else first)
 
     attempts = [(pair, "meta") for pair in (SIZES if unknown else SIZES[:1])]
-    attempts += [(pair, default_device()) for pair in (SMALL_SIZES if unknown else SMALL_SIZES[:1])]
+    if not (is_module and _is_too_large(target)):
+        device = _real(default_device())
+        attempts += [(pair, device) for pair in (SMALL_SIZES if unknown else SMALL_SIZES[:1])]
     settled, error = {}, None
     with probing(), torch.no_grad():
-        if is_module and getattr(target, "keeps_batch", False) and _is_only_batch_unknown(stand_ins):
+        if is_module and getattr(target, "keeps_batch", False) and _has_one_batch(stand_ins):
             quick = [(BATCH, "meta")]
-            if _is_inert(target, kwargs):
-                quick.insert(0, (NO_SAMPLES, _device_of(target)))
+            if _is_inert(target, kwargs) and not _is_too_large(target):
+                quick.insert(0, (NO_SAMPLES, _real(_device_of(target))))
+            known = stand_ins[0].spec.shape[0]
+            for leaf in stand_ins if known is not None else ():
+                settled[id(leaf)] = TensorSpec((None, *leaf.spec.shape[1:]), leaf.spec.dtype)
             for batch, device in quick:
                 with contextlib.suppress(Exception):  # the runs below tell what is wrong
-                    specs = _with_unknown_batch(run((batch, batch), device), batch)
+                    specs = _with_batch(run((batch, batch), device), batch, known)
                     if specs is not None:
                         return specs
+            settled.clear()
         for pair, device in attempts:
             try:
                 return run_both(pair, device)
@@ -157,10 +177,13 @@ def infer(target, args, kwargs, is_symbolic):
     raise error
 
 
-def _is_only_batch_unknown(stand_ins):
-    return all(
-        leaf.spec.shape and leaf.spec.shape[0] is None and None not in leaf.spec.shape[1:]
-        for leaf in stand_ins
+def _has_one_batch(stand_ins):
+    """Whether all sizes are known but perhaps that of the batch, which is the same of all."""
+    shapes = [leaf.spec.shape for leaf in stand_ins]
+    return (
+        bool(shapes)
+        and all(shape and None not in shape[1:] for shape in shapes)
+        and len({shape[0] for shape in shapes}) == 1
     )
 
 
@@ -169,25 +192,37 @@ def _is_inert(layer, kwargs):
     return not (layer.training or kwargs.get("training") or layer._call_signature.training_default)
 
 
-def _device_of(layer):
-    """Return where `layer` computes without samples.
+def _is_too_large(layer):
+    """Whether `layer` has no values yet and could take much memory for some."""
+    return any(tensor.is_meta and tensor.numel() > LARGEST_STAND_IN for tensor in layer.parameters())
 
-    That costs neither time nor memory, as on the meta device; but the first call of an operation there makes
-    torch import its compiler, which takes most of a second.
-    """
+
+def _device_of(layer):
     tensor = next(itertools.chain(layer.parameters(), layer.buffers()), None)
     return default_device() if tensor is None else tensor.device
 
 
-def _with_unknown_batch(outputs, batch):
-    """Return the specs of a run with `batch` samples; `None` where another axis may depend on that."""
+def _real(device):
+    """Return `device`, or the CPU for the meta device, where the weights are while a file is read.
+
+    Without samples it costs neither time nor memory there either; but the first call of many operations on
+    the meta device makes torch import its compiler, which takes most of a second.
+    """
+    return torch.device("cpu") if device.type == "meta" else device
+
+
+def _with_batch(outputs, batch, known):
+    """Return the specs, with `known` samples, of a run with `batch`.
+
+    `None` where another axis may depend on the number of samples.
+    """
     for leaf in nested.flatten(outputs):
         if not isinstance(leaf, torch.Tensor) or not leaf.ndim or leaf.shape[0] != batch:
             return None
         if any(size == batch or (batch and size % batch == 0) for size in leaf.shape[1:]):
             return None
     return nested.map_structure(
-        lambda leaf: TensorSpec((None, *leaf.shape[1:]), dtypes.standardize_dtype(leaf.dtype)), outputs
+        lambda leaf: TensorSpec((known, *leaf.shape[1:]), dtypes.standardize_dtype(leaf.dtype)), outputs
     )
 
 

@@ -47,6 +47,10 @@ class WeightSpec:
         """Return `tensor`, in torch's layout, as a differentiable tensor in Keras's layout."""
         return tensor if self.keras_axes is None else tensor.permute(self.keras_axes)
 
+    def keras_shape(self, tensor):
+        """Return the shape, a tuple, of `to_keras(tensor)`."""
+        return tuple(self.to_keras(tensor).shape)
+
     def from_keras(self, tensor):
         """Return `tensor`, in Keras's layout, in torch's layout."""
         if self.keras_axes is None:
@@ -164,7 +168,7 @@ class Weight(ReadByNumpy):
     @property
     def shape(self):
         """Shape in Keras's layout, a tuple."""
-        return tuple(self.spec.to_keras(self.tensor).shape)
+        return self.spec.keras_shape(self.tensor)
 
     @property
     def ndim(self):

@@ -177,6 +177,10 @@ class _GRUWeight(WeightSpec):
         r, z, n = super().to_keras(tensor).chunk(3, -1)
         return torch.cat((z, r, n), -1)
 
+    def keras_shape(self, tensor):
+        """Return the shape, a tuple, of `to_keras(tensor)`, without the work of that."""
+        return tuple(super().to_keras(tensor).shape)
+
     def from_keras(self, tensor):
         """Return `tensor` in torch's order of axes, reset gates first."""
         z, r, n = tensor.chunk(3, -1)

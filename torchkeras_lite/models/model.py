@@ -54,6 +54,12 @@ class Model(OldModelMethods, Trainer, Layer):
     clears_losses = True
     computes_itself = False
     fixes_shapes = True  # whether inputs must have the shapes of the graph's inputs
+    follows_graph = True  # a call does what the graph says, where there is one
+    passes_config_on = True
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        cls.keeps_arguments = cls.keeps_arguments and not takes_tensors(cls)
 
     def __new__(cls, *args, **kwargs):
         """Return a `Functional` where `Model` itself is given inputs and outputs."""
@@ -116,6 +122,22 @@ class Model(OldModelMethods, Trainer, Layer):
             self._note_shapes(args, kwargs)
         else:
             super()._build_for(args, kwargs)
+
+    def _output_specs(self, args, kwargs):
+        known = self._recorded_specs(*args)
+        return super()._output_specs(args, kwargs) if known is None else known
+
+    def _recorded_specs(self, inputs=None, *others):
+        """Return what the graph says of the outputs for `inputs` like those that it was made with."""
+        recording = self._recording
+        if recording is None or others or not self.follows_graph:
+            return None
+        if isinstance(inputs, dict) or not nested.same_structure(inputs, recording.inputs):
+            return None
+        pairs = zip(nested.flatten(inputs), nested.flatten(recording.inputs), strict=True)
+        if not all(isinstance(given, KerasTensor) and given.spec == known.spec for given, known in pairs):
+            return None
+        return nested.map_structure(lambda tensor: tensor.spec, recording.outputs)
 
     def _input_place(self, index):
         if self._recording is None:
@@ -416,11 +438,12 @@ class Model(OldModelMethods, Trainer, Layer):
         written_once(export_model)(self, filepath, format, verbose, input_signature, verify, **kwargs)
 
     def get_config(self):
-        """Return the layers and their calls as plain values; a subclass with a `call` of its own: its
-        arguments.
+        """Return the layers and their calls as plain values; of a subclass with a constructor of its own,
+        the arguments.
 
         Raises:
-            TypeError: a graph with calls of plain torch functions or modules.
+            TypeError: a graph with calls of plain torch functions or modules; an argument that cannot be
+                written.
         """
         if self._recording is None or not takes_tensors(type(self)):
             return super().get_config()

@@ -34,6 +34,7 @@ class Sequential(Model):
     """
 
     rebuilds = True
+    follows_graph = True
     keeps_arguments = False
 
     def __init__(self, layers=None, trainable=True, name=None):

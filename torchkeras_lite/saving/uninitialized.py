@@ -50,7 +50,8 @@ def _make_constants(layer, device):
 
 def _with_storage(tensor, device):
     plain = tensor.detach().as_subclass(torch.Tensor)
-    values = torch.zeros_like(plain, device=device, memory_format=torch.preserve_format)
+    # (`torch.zeros_like` of a meta tensor makes torch import SymPy.)
+    values = torch.empty_strided(plain.shape, plain.stride(), dtype=plain.dtype, device=device).zero_()
     if isinstance(tensor, LayerBuffer):
         return LayerBuffer(values, tensor.info)
     if isinstance(tensor, LayerParameter):
