@@ -1,5 +1,7 @@
 """`Loss`, the base of all losses, and how loss values are weighted and reduced to one number."""
 
+import torch
+
 from torchkeras_lite.base import config, naming, processes, serialization
 from torchkeras_lite.base.checks import suggestion
 from torchkeras_lite.base.dtypes import standardize_dtype, torch_dtype
@@ -159,6 +161,8 @@ class LossFunctionWrapper(Loss):
         """Return what the function's own `whole_mean` gives, if it has one and nobody overrode `call`."""
         whole_mean = getattr(self.fn, "whole_mean", None)
         if whole_mean is None or type(self).call is not LossFunctionWrapper.call:
+            return None
+        if not isinstance(y_pred, torch.Tensor):  # a list of outputs, which `call` stacks
             return None
         if not self.integer_targets:
             y_true, y_pred = match_structures(y_true, y_pred)

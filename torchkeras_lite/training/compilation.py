@@ -188,17 +188,19 @@ def make_scheduler(given, optimizer):
     return None
 
 
-def compile_config(arguments):
+def compile_config(model):
     """Return the arguments of `compile` as plain values.
 
     A metric, loss or scheduler that cannot be written is left out, with a warning.
     """
     written = {}
-    for key, value in arguments.items():
+    for key, value in model._compile_arguments.items():
         if key in ("auto_scale_loss", "cuda_graphs") or (key in OURS and value == OURS[key]):
             # The optimizer that `auto_scale_loss` chose is written; a model may be loaded where no CUDA is.
             continue
         try:
+            if key == "loss" and value is not None and not model.compiled_loss.can_be_written(model):
+                raise TypeError("a file keeps tuples as lists, and this loss means something else then.")
             written[key] = serialize_keras_object(value)
         except TypeError as error:
             written[key] = None

@@ -5,6 +5,14 @@ import torch
 from torchkeras_lite import losses, metrics
 from torchkeras_lite.base import nested
 from torchkeras_lite.metrics.resolve import BY_SHAPES, function_name, task_index
+from torchkeras_lite.training.loss_places import (
+    check_structure,
+    place_losses,
+    stacked_weights,
+    survive_as_lists,
+    weights_by_loss,
+    weights_message,
+)
 from torchkeras_lite.training.outputs import Outputs, standardized
 from torchkeras_lite.training.torch_loss import TorchLoss, is_torch_loss
 
@@ -65,10 +73,15 @@ def only(structure):
 
 
 class CompiledLoss:
-    """The loss of the whole model: one for each output, weighted and summed.
+    """The loss of the whole model: one or several for each output or structure of outputs, weighted and
+    summed.
+
+    `parts` holds the losses of single outputs, `structures` those of structures of them. A loss of a
+    structure is given its targets and outputs in the form of the outputs; its sample weights are stacked.
+    Losses of the same outputs share one entry in the logs, which shows the last of them.
 
     Args:
-        loss: What `compile(loss=...)` was given.
+        loss: What `compile(loss=...)` was given, see `place_losses`.
         loss_weights: What `compile(loss_weights=...)` was given.
         dtype: Dtype of losses given by name or as functions; `None`: `floatx()`.
 
@@ -82,6 +95,8 @@ class CompiledLoss:
         self.weights = loss_weights
         self.dtype = dtype
         self.parts = None
+        self.structures = ()
+        self.wanted = None
         self.single = None
         self.trackers = []
         self.outputs = self.names = None
@@ -91,52 +106,74 @@ class CompiledLoss:
         """Resolve names against the outputs of the first batch."""
         outputs = self.outputs = Outputs(y_pred, output_names(model))
         self.names = outputs.names if outputs.count > 1 else None
-        identifiers = self._identifiers(outputs)
-        wanted = [index for index, identifier in identifiers.items() if identifier is not None]
-        self.wanted = sorted(wanted)
-        factors = self._factors(outputs)
+        places = place_losses(outputs, self.given)
+        self.wanted = sorted({index for place in places for index in place.outputs})
+        factors = self._factors(outputs, places)
         flat, targets = nested.flatten(y_pred), outputs.targets(y_true, self.wanted)
         if outputs.count == 1:
             targets = [only(y_true)]
-        parts, taken = [], set()
-        for index in wanted:
-            name = outputs.names[index]
-            if targets[index] is None:
-                raise ValueError(f"The output '{name}' has a loss but was given no targets.")
-            loss = loss_for(identifiers[index], targets[index], flat[index], self.dtype)
-            check_shapes(loss, targets[index], flat[index], name)
+        parts, structures, trackers, labels = [], [], [], {}
+        for place, factor in zip(places, factors, strict=True):
+            loss = self._resolved(place, targets, flat)
             tracker = None
-            if len(wanted) > 1:
-                label = _free(f"{outputs.loss_name(index, loss.name)}_loss", taken)
-                tracker = metrics.Mean(name=label)
-            parts.append((index, loss, factors.get(index), tracker))
-        self.parts = parts
-        self.trackers = [tracker for *_, tracker in parts if tracker is not None]
-        self.single = parts[0][1] if outputs.count == 1 and parts else None
+            if len(places) > 1:
+                tracker = metrics.Mean(name=self._label(place, loss, labels))
+                trackers.append(tracker)
+            of_one = isinstance(place.node, int)
+            (parts if of_one else structures).append((place.node, loss, factor, tracker))
+        self.parts, self.structures, self.trackers = parts, structures, trackers
+        self.single = parts[0][1] if outputs.count == len(parts) == 1 and not structures else None
 
-    def _identifiers(self, outputs):
-        given = self.given
-        if outputs.count == 1 and isinstance(given, (list, tuple)) and len(given) == 1:
-            return {0: only(given)}
-        if outputs.count == 1 and isinstance(given, (list, tuple)):
-            raise ValueError(
-                f"`loss` should have as many entries as the model has outputs (1: {outputs.names}), got "
-                f"{len(given)}."
-            )
-        return outputs.spread("loss", given)
+    def _resolved(self, place, targets, flat):
+        """Return the `Loss` at a place, once its targets and outputs are seen to fit it."""
+        for index in place.outputs:
+            if targets[index] is None:
+                raise ValueError(_no_targets(self.outputs.names[index]))
+        y_true, y_pred = _at(place.node, targets), _at(place.node, flat)
+        of_structure = nested.is_nested(place.node)
+        name = self.outputs.structure_name(place.path, "outputs") if of_structure else None
+        if of_structure and isinstance(place.loss, str) and place.loss.lower() in BY_TASK:
+            check_structure(place.loss, y_pred, name)
+        loss = loss_for(place.loss, y_true, y_pred, self.dtype)
+        if of_structure:
+            check_structure(loss, y_pred, name)
+        for index in place.outputs:
+            check_shapes(loss, targets[index], flat[index], self.outputs.names[index])
+        return loss
 
-    def _factors(self, outputs):
-        """Return the weight of each output's loss, by place."""
+    def _label(self, place, loss, labels):
+        """Return the name of a place in the logs; `labels` holds those of earlier ones."""
+        if nested.is_nested(place.node):
+            name = self.outputs.structure_name(place.path, loss.name)
+        else:
+            name = self.outputs.loss_name(place.node, loss.name)
+        key = (place.outputs, name)
+        if key not in labels:
+            labels[key] = _free(f"{name}_loss", set(labels.values()))
+        return labels[key]
+
+    def _factors(self, outputs, places):
+        """Return the weight of the loss at each place."""
         given = self.weights
-        if given is None or not nested.is_nested(given):
-            return dict.fromkeys(range(outputs.count), given)
+        if not nested.is_nested(given):
+            return [given] * len(places)
+        nodes = [place.node for place in places]
+        one_each = all(isinstance(node, int) for node in nodes) and len(set(nodes)) == len(nodes)
+        if one_each and not nested.same_structure(self.given, given):
+            by_output = self._factors_by_output(outputs)
+            return [by_output.get(node) for node in nodes]
+        by_loss = weights_by_loss(self.given, given)
+        return [by_loss.get(place.number) for place in places]
+
+    def _factors_by_output(self, outputs):
+        given = self.weights
         flat = nested.flatten(given)
         if outputs.count == 1 and not isinstance(given, dict) and len(flat) == 1:
             return {0: flat[0]}
         if isinstance(given, (list, tuple)) and len(flat) == len(self.wanted) != outputs.count:
             return dict(zip(self.wanted, flat, strict=True))
         if isinstance(given, (list, tuple)) and len(flat) != outputs.count:
-            raise ValueError(_lengths(len(self.wanted), len(flat)))
+            raise ValueError(weights_message(len(self.wanted), len(flat)))
         return outputs.spread("loss_weights", given)
 
     def __call__(self, model, y_true, y_pred, sample_weight=None):
@@ -150,7 +187,7 @@ class CompiledLoss:
             loss = self.single(only(y_true), only(y_pred), only(sample_weight))
             weight = self.parts[0][2]
             return loss if weight is None else loss * weight
-        if not self.parts:
+        if not self.parts and not self.structures:
             return None
         outputs = nested.flatten(y_pred)
         targets = self.outputs.targets(y_true, self.wanted)
@@ -158,21 +195,50 @@ class CompiledLoss:
         total = None
         for index, loss, weight, tracker in self.parts:
             if targets[index] is None:
-                raise ValueError(
-                    f"The output '{self.outputs.names[index]}' has a loss but was given no targets."
-                )
+                raise ValueError(_no_targets(self.outputs.names[index]))
             value = loss(targets[index], outputs[index], weights[index])
-            if tracker is not None:
-                with torch.no_grad():
-                    tracker.update_from_mean(value, outputs[index].shape[0])
-            value = value if weight is None else value * _as_factor(weight, value)
-            total = value if total is None else total + value
+            total = _added(total, value, weight, tracker, outputs[index])
+        for node, loss, weight, tracker in self.structures:
+            indices = nested.flatten(node)
+            for index in indices:
+                if targets[index] is None:
+                    raise ValueError(_no_targets(self.outputs.names[index]))
+            leaves = [outputs[index] for index in indices]
+            stacked = stacked_weights([weights[index] for index in indices], leaves)
+            value = loss(_at(node, targets), _at(node, outputs), stacked)
+            total = _added(total, value, weight, tracker, leaves[0])
         return total
+
+    def can_be_written(self, model):
+        """Whether a file, which has no tuples, would tell where each loss stands."""
+        recording = model._recording
+        outputs = self.outputs
+        if outputs is None and recording is not None:
+            outputs = Outputs(recording.outputs, output_names(model))
+        return outputs is None or survive_as_lists(outputs, self.given, recording is not None)
 
     @property
     def losses(self):
-        """The `Loss` of every output that has one, once resolved."""
-        return [loss for _, loss, *_ in self.parts or ()]
+        """The `Loss` of every output or structure that has one, once resolved."""
+        return [loss for _, loss, *_ in (*(self.parts or ()), *self.structures)]
+
+
+def _at(node, flat):
+    """Return what flat outputs or targets have at a node: one, or a structure of them."""
+    return nested.map_structure(flat.__getitem__, node)
+
+
+def _added(total, value, weight, tracker, output):
+    """Return the sum `total` with a loss value, weighted, on top, and keep track of the value."""
+    if tracker is not None:
+        with torch.no_grad():
+            tracker.update_from_mean(value, output.shape[0])
+    value = value if weight is None else value * _as_factor(weight, value)
+    return value if total is None else total + value
+
+
+def _no_targets(name):
+    return f"The output '{name}' has a loss but was given no targets."
 
 
 def _known_loss(identifier):
@@ -194,14 +260,7 @@ def _check_weights(weights, loss):
             )
     lists = isinstance(weights, (list, tuple)) and isinstance(loss, (list, tuple))
     if lists and len(weights) != len(loss) and len(nested.flatten(weights)) != len(nested.flatten(loss)):
-        raise ValueError(_lengths(len(loss), len(weights)))
-
-
-def _lengths(num_losses, num_weights):
-    return (
-        f"`loss_weights` must match the number of losses, got {num_losses} losses and {num_weights} weights. "
-        "Pass one weight for every loss."
-    )
+        raise ValueError(weights_message(len(loss), len(weights)))
 
 
 def _as_factor(weight, value):
@@ -273,8 +332,12 @@ class CompiledMetrics(metrics.Metric):
     def _targets(self, y_true):
         if not self.several:
             return [only(y_true)]
+        return self.outputs.targets(y_true, self._scored())
+
+    def _scored(self):
+        """Return the places of the outputs that targets are given for."""
         wanted = getattr(self.loss, "wanted", None)
-        return self.outputs.targets(y_true, list(range(self.outputs.count)) if wanted is None else wanted)
+        return list(range(self.outputs.count)) if wanted is None else wanted
 
     def update(self, model, y_true, y_pred, sample_weight=None):
         """Add a batch to every metric."""
@@ -288,8 +351,7 @@ class CompiledMetrics(metrics.Metric):
                 metric.update_state(y_true, y_pred, sample_weight=sample_weight if is_weighted else None)
             return
         outputs, targets = nested.flatten(y_pred), self._targets(y_true)
-        places = range(self.outputs.count) if self.loss is None else self.loss.wanted
-        weights = self.outputs.sample_weights(sample_weight, places)
+        weights = self.outputs.sample_weights(sample_weight, self._scored())
         for index, metric, is_weighted in self.parts:
             weight = weights[index] if is_weighted else None
             metric.update_state(targets[index], outputs[index], sample_weight=weight)

@@ -88,7 +88,7 @@ def bad_label(model, x, y):
     targets = nested.flatten(y)
     names = getattr(compiled, "names", None) or [None] * len(outputs)
     for index, loss, *_ in compiled.parts:
-        if index >= len(targets) or not isinstance(targets[index], torch.Tensor):
+        if index >= min(len(targets), len(outputs)) or not isinstance(targets[index], torch.Tensor):
             continue
         of_torch = isinstance(loss, TorchLoss)
         if not (loss.integer_targets or (of_torch and loss.kind in (*CLASS_LOSSES, *CLASS_FUNCTIONS))):

@@ -75,7 +75,10 @@ def problems(model, x, y, y_pred):
     findings = [*_of_values(x, "input"), *_of_values(y, "targets")]
     if not model.trainable_weights:
         findings.append((True, "The model does not have any trainable weights: `fit` will not change it."))
-    ours = type(model).train_step is model.trainer_base.train_step
+    ours = all(
+        getattr(type(model), name) is getattr(model.trainer_base, name)
+        for name in ("train_step", "compute_loss")
+    )
     if ours and y_pred is not None and y is not None and model.compiled_loss is not None:
         findings += _of_outputs(model, y, y_pred)
     questions = [question for question, _ in findings if isinstance(question, torch.Tensor)]
@@ -99,7 +102,7 @@ def _of_outputs(model, y, y_pred):
     compiled = model.compiled_loss
     outputs = nested.flatten(y_pred)
     parts = list(compiled.parts or ())
-    scored = {part[0] for part in parts}
+    scored = compiled.wanted or ()
     names = getattr(compiled, "names", None) or [None] * len(outputs)
     if isinstance(compiled.given, dict) and len(outputs) > 1:
         for index, name in enumerate(names):

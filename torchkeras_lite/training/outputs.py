@@ -42,10 +42,23 @@ class Outputs:
             index: Place among the flat outputs.
             loss: Name of the loss itself, for outputs that have none.
         """
-        *outer, last = self.paths[index]
+        *outer, last = self.paths[index] or (0,)
         if isinstance(last, int):
             last = self.layer_names[index] if self.layer_names else loss
         return "/".join(map(str, (*outer, last)))
+
+    def structure_name(self, path, loss):
+        """Return what a loss of a structure of outputs is called in logs, without `_loss`.
+
+        Args:
+            path: Leads to the structure; that of all outputs is called by all their names.
+            loss: Name of the loss itself, for outputs that have none.
+        """
+        if path:
+            return "/".join(map(str, path))
+        if isinstance(self.tree, dict):
+            return "_".join(str(key) for key in dict.fromkeys(path[0] for path in self.paths))
+        return "_".join(self.layer_names) if self.layer_names else loss
 
     def metric_prefix(self, index):
         """Return what stands before `_accuracy` in logs, `None` for nothing."""
@@ -72,11 +85,9 @@ class Outputs:
         if not nested.is_nested(given):
             return dict.fromkeys(range(self.count), given)
         found = {}
-        if isinstance(given, dict) and not (isinstance(self.tree, dict) and given.keys() <= self.tree.keys()):
-            self._check_names(what, given)
-            for index, name in enumerate(self.names):
-                if name in given:
-                    self._place(what, given[name], index, found, (name,))
+        if self.is_by_name(given):
+            for index, part in self.by_name(what, given):
+                self._place(what, part, index, found, (self.names[index],))
             return found
         if isinstance(given, (list, tuple)) and not self._fits(given, self.tree):
             if len(given) == self.count:
@@ -87,6 +98,26 @@ class Outputs:
             )
         self._place(what, given, self.tree, found, ())
         return found
+
+    def is_by_name(self, given):
+        """Whether `given` is a dict that calls outputs by `names`, not by the keys of their own dict."""
+        return isinstance(given, dict) and not (
+            isinstance(self.tree, dict) and given.keys() <= self.tree.keys()
+        )
+
+    def by_name(self, what, given):
+        """Return `(place, value)` pairs of a dict that calls outputs by `names`.
+
+        Raises:
+            ValueError: a name that no output has.
+        """
+        for name in given:
+            if name not in self.names:
+                raise ValueError(
+                    f"compile: `{what}` names the output {name!r}, and the model has no such "
+                    f"output{suggestion(name, self.names)} Its outputs: {self.names}."
+                )
+        return [(index, given[name]) for index, name in enumerate(self.names) if name in given]
 
     def _fits(self, given, node):
         return isinstance(node, (list, tuple)) and len(given) == len(node)
@@ -114,14 +145,6 @@ class Outputs:
                 f"compile: `{what}` does not have the form of the outputs at {'/'.join(map(str, path))!r}: "
                 f"got {given!r}. Give one entry for every output: {self.names}."
             )
-
-    def _check_names(self, what, names):
-        for name in names:
-            if name not in self.names:
-                raise ValueError(
-                    f"compile: `{what}` names the output {name!r}, and the model has no such "
-                    f"output{suggestion(name, self.names)} Its outputs: {self.names}."
-                )
 
     def targets(self, y_true, wanted):
         """Return one target, or `None`, for each flat output.
