@@ -17,14 +17,20 @@ RNG = np.random.default_rng(0)
 
 @contextlib.contextmanager
 def serving(folder, fails=()):
-    """Serve a folder, after the status codes `fails`. Gives the address and a list of what was asked."""
+    """Serve a folder, after `fails`: status codes, or functions of the handler that answer.
+
+    Gives the address and a list of what was asked.
+    """
     asked, answers = [], list(fails)
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def do_GET(self):
             asked.append(self.path)
-            if answers:
-                self.send_error(answers.pop(0))
+            answer = answers.pop(0) if answers else None
+            if callable(answer):
+                answer(self)
+            elif answer is not None:
+                self.send_error(answer)
             else:
                 super().do_GET()
 

@@ -120,6 +120,10 @@ class Thing:
     def get_config(self):
         return {"size": self.size}
 
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
 
 def function():
     return 1

@@ -244,6 +244,44 @@ def test_an_operation_without_counterpart_is_named(tmp_path):
         load_model(tmp_path / "m.h5")
 
 
+REFUSED = {
+    "lost operands": (
+        {"class_name": "TFOpLambda", "config": {"name": "tf.einsum", "function": "einsum"}},
+        ["_CONSTANT_VALUE", -1, "ij,jk->ik", {}],
+        r"'tf.einsum' runs TensorFlow's operation 'einsum' \(whose operands Keras 2 did not write",
+    ),
+    "an argument": (
+        {"class_name": "TFOpLambda", "config": {"name": "tf.norm", "function": "norm"}},
+        ["x", 0, 0, {"ord": 3}],
+        r"'tf.norm' runs TensorFlow's operation 'norm' \(with ord=3",
+    ),
+    "a kernel": (
+        {
+            "class_name": "TensorFlowOpLayer",
+            "config": {"name": "fft", "node_def": {"name": "fft", "op": "FFT"}, "constants": {}},
+        },
+        ["x", 0, 0, {}],
+        r"'fft' runs TensorFlow's operation 'FFT'.*load_weights",
+    ),
+    "unknown sizes": (
+        {"class_name": "TFOpLambda", "config": {"name": "tf.ones", "function": "fft"}},
+        ["sizes", 0, 0, {}],
+        r"runs TensorFlow's operation 'fft' on the result of `tf.shape`",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_operations_that_cannot_be_read_are_named(what, tmp_path):
+    entry, call, message = REFUSED[what]
+    sizes = {"class_name": "TFOpLambda", "config": {"name": "sizes", "function": "shape"}}
+    name = entry["config"]["name"]
+    layers = [input_entry("x", 5), in_graph(sizes, ["x", 0, 0, {}]), in_graph(entry, call)]
+    write_keras2(tmp_path / "m.h5", graph(layers, ["x", 0, 0], [name, 0, 0]), {})
+    with pytest.raises(ValueError, match=message):
+        load_model(tmp_path / "m.h5", compile=False)
+
+
 def cudnn(kernel, gates):
     """Return a kernel as the CuDNN layers of Keras 2 kept it."""
     return np.concatenate([p.reshape(p.shape[::-1], order="F").T for p in np.split(kernel, gates, 1)], 1)

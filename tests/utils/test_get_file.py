@@ -10,7 +10,7 @@ import pytest
 
 from datasets.served import serving
 from torchkeras_lite import utils
-from torchkeras_lite.utils import downloads
+from torchkeras_lite.utils import archives, downloads
 from torchkeras_lite.utils.archives import extract_archive
 from torchkeras_lite.utils.downloads import file_sum
 
@@ -135,6 +135,34 @@ def test_failures_say_what_to_put_where(fails, count, home, folder):
     assert os.listdir(home / "datasets") == []
 
 
+def cut_off(handler):
+    """Promise 1000 bytes and send 2."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b"ab")
+
+
+def cut_off_in_chunks(handler):
+    """Promise a chunk of 5 bytes and send 2."""
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    handler.wfile.write(b"5\r\nab")
+
+
+@pytest.mark.parametrize("cut", [cut_off, cut_off_in_chunks], ids=["length", "chunks"])
+def test_downloads_that_are_cut_off_are_tried_again(cut, home, folder):
+    with serving(folder, fails=[cut, cut]) as (address, asked):
+        assert Path(utils.get_file(origin=address + "plain.txt")).read_text() == "abc"
+        assert len(asked) == 3
+    with serving(folder, fails=[cut] * 3) as (address, asked):
+        with pytest.raises(OSError, match=r"URL fetch failure on .*(after 2 of 1000 bytes|IncompleteRead)"):
+            utils.get_file("other.txt", address + "plain.txt")
+        assert len(asked) == 3
+    assert os.listdir(home / "datasets") == ["plain.txt"]
+
+
 def test_progress_is_shown(home, folder, capsys):
     with serving(folder) as (address, _):
         utils.get_file(origin=address + "plain.txt")
@@ -196,3 +224,54 @@ def test_archives_stay_in_their_folder(kind, tmp_path):
             extract_archive(tmp_path / "bad.zip", tmp_path / "inner" / "out")
     assert not (tmp_path / "inner" / "out").exists()
     assert not (tmp_path / "out.txt").exists()
+
+
+def bomb(kind, path, size):
+    """Write an archive of zeros."""
+    zeros = io.BytesIO(bytes(size))
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a/zeros", zeros.getvalue())
+    else:
+        entry = tarfile.TarInfo("a/zeros")
+        entry.size = size
+        with tarfile.open(path, "w:xz") as archive:
+            archive.addfile(entry, zeros)
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_bombs_are_refused(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "FLOOR", 2**16)
+    bomb(kind, tmp_path / "bomb", 2**21)
+    with pytest.raises(ValueError, match=r"'a/zeros' is refused because .* bytes of the archive become more"):
+        extract_archive(tmp_path / "bomb", tmp_path / "out")
+    assert os.listdir(tmp_path) == ["bomb"]
+    monkeypatch.setattr(archives, "FLOOR", 2**21)
+    extract_archive(tmp_path / "bomb", tmp_path / "out")
+    assert (tmp_path / "out" / "a" / "zeros").stat().st_size == 2**21
+
+
+def test_what_a_bomb_says_of_its_size_is_not_believed(tmp_path, monkeypatch):
+    """The limit counts what really comes out, over all entries."""
+    monkeypatch.setattr(archives, "FLOOR", 2**16)
+    writer = archives._Writer(tmp_path)
+    with pytest.raises(ValueError, match="is refused because"):
+        writer.write("a", 10, io.BytesIO(bytes(2 * writer.left)), tmp_path / "a")
+    writer = archives._Writer(tmp_path)
+    writer.write("a", writer.left, io.BytesIO(bytes(writer.left)), tmp_path / "a")
+    with pytest.raises(ValueError, match="is refused because"):
+        writer.write("b", 1, io.BytesIO(b"1"), tmp_path / "b")
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_archives_that_are_cut_off_say_so(kind, home, folder):
+    bomb(kind, folder / "cut", 2**18)
+    whole = (folder / "cut").read_bytes()
+    if kind == "zip":  # the list of entries is at the end, so a byte inside is damaged
+        (folder / "cut").write_bytes(whole[:60] + b"\xff" * 9 + whole[69:])
+    else:
+        (folder / "cut").write_bytes(whole[: len(whole) - 80])
+    message = r"damaged or cut off: .*`force_download=True`"
+    with serving(folder) as (address, _), pytest.raises(ValueError, match=message):
+        utils.get_file("cut", address + "cut", extract=True)
+    assert os.listdir(home / "datasets") == ["cut_archive"]

@@ -38,11 +38,20 @@ def object_sharing_scope():
 
 
 def serialize_with_sharing(obj):
-    """As `serialize_keras_object`; objects that are held in several places get a `shared_object_id`."""
+    """As `serialize_keras_object`; objects that are held in several places get a `shared_object_id`.
+
+    Raises:
+        ValueError: a list or dict of a config that contains itself.
+    """
     seen = {}
     token = _written.set(seen)
     try:
         written = serialize_keras_object(obj)
+    except RecursionError:
+        raise ValueError(
+            f"The config of {type(obj).__name__} '{getattr(obj, 'name', '')}' cannot be written: a list or "
+            "dict that a `get_config()` returns contains itself, or is nested too deep. Leave it out."
+        ) from None
     finally:
         _written.reset(token)
     _forget_single(written, {identity for identity, (_, count) in seen.items() if count > 1})
@@ -363,24 +372,25 @@ def _instance(config):
             f"Expected 'config' to be a dict for '{config['class_name']}', got {inner!r} of type "
             f"{type(inner).__name__}."
         )
-    if not hasattr(found, "from_config") and registry.public_name(found):
+    if not hasattr(found, "from_config"):
         raise TypeError(
             f"Unable to reconstruct an instance of '{config['class_name']}': the class has no "
-            "`from_config()` "
-            "method, so it cannot be in a config."
+            "`from_config()` method. Add the class method `from_config(cls, config)`, which may be "
+            "`return cls(**config)`."
         )
     try:
-        instance = found.from_config(inner) if hasattr(found, "from_config") else found(**_deserialize(inner))
+        instance = found.from_config(inner)
+        build_config = config.get("build_config")
+        if build_config and hasattr(instance, "build_from_config") and not getattr(instance, "built", True):
+            instance.build_from_config(build_config)
+            instance.built = True
     except TypeError as error:
         raise TypeError(
-            f"{found} could not be deserialized properly: {error}. Objects that `get_config()` writes "
-            "must be "
-            f"read again in `from_config()`. The config: {_shortened(inner)}"
+            f"{found} could not be deserialized properly: {error}. Please ensure that objects (layers, "
+            "models etc.) that `get_config()` writes are explicitly deserialized in `from_config()` (or in "
+            "the constructor), with `saving.deserialize_keras_object(config)`. The config: "
+            f"{_shortened(inner)}"
         ) from error
-    build_config = config.get("build_config")
-    if build_config and hasattr(instance, "build_from_config") and not getattr(instance, "built", True):
-        instance.build_from_config(build_config)
-        instance.built = True
     compile_config = config.get("compile_config")
     if compile_config and hasattr(instance, "compile_from_config"):
         if _postponed.get() is None:

@@ -47,7 +47,9 @@ class BackupAndRestore(Callback):
 
     takes_points = True  # `fit` keeps track of its place
     reads_batch_logs = False
-    requests = ("_terminated",)
+    # What one process asks for, and where several note that all have heard of it: a signal that comes in the
+    # middle of a step must not have one of them save alone.
+    requests = {"_signalled": "_agreed"}
     acts_last = True
 
     def __init__(self, backup_dir, save_freq="epoch", double_checkpoint=False, delete_checkpoint=True):
@@ -69,7 +71,8 @@ class BackupAndRestore(Callback):
         self._counter = BatchCounter()
         self._batches_since_saving = 0
         self._current_epoch = 0
-        self._terminated = False
+        self._signalled = False
+        self._agreed = None
         self._handler = None
 
     def on_train_begin(self, logs=None):
@@ -135,7 +138,7 @@ class BackupAndRestore(Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Save after `save_freq` batches, and on SIGTERM."""
-        if self._terminated:
+        if self._must_end():
             self._save(self._current_epoch, batch, step=batch + 1)
             self._end()
         if self.save_freq == "epoch":
@@ -148,9 +151,10 @@ class BackupAndRestore(Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Save after the epoch."""
         self._current_epoch = epoch + 1
-        if self.save_freq == "epoch" or self._terminated:
+        ending = self._must_end()
+        if self.save_freq == "epoch" or ending:
             self._save(epoch + 1, 0)
-        if self._terminated:
+        if ending:
             self._end()
 
     def on_train_end(self, logs=None):
@@ -170,13 +174,16 @@ class BackupAndRestore(Callback):
 
     def _listen(self):
         """Take SIGTERM, which only the main thread of a program can."""
-        self._terminated = False
+        self._signalled, self._agreed = False, None
         in_main_thread = threading.current_thread() is threading.main_thread()
         if in_main_thread and self._handler is None and self._training_point() is not None:
             self._handler = signal.signal(signal.SIGTERM, self._note_signal)
 
     def _note_signal(self, number, frame):
-        self._terminated = True
+        self._signalled = True
+
+    def _must_end(self):
+        return self._signalled if self._agreed is None else self._agreed
 
     def _end(self):
         handler = self._handler
@@ -193,13 +200,14 @@ class BackupAndRestore(Callback):
         os.makedirs(self.backup_dir, exist_ok=True)
         incoming = os.path.join(self.backup_dir, "incoming.weights.h5")
         self.model.save_weights(filepath=incoming, overwrite=True)
+        point = self._training_point()
+        taken = None if point is None else point.take(epoch, step)
         if not self._writes():
             return
-        point = self._training_point()
         if point is not None:
             if os.path.exists(self._point_path):
                 os.replace(self._point_path, self._prev_point_path)
-            write_point(self._point_path, point.take(epoch, step), incoming)
+            write_point(self._point_path, taken, incoming)
         if self.double_checkpoint and os.path.exists(self._weights_path):
             os.replace(self._weights_path, self._prev_weights_path)
             if os.path.exists(self._training_metadata_path):

@@ -24,7 +24,8 @@ class Callback:
     stateful: tuple[str, ...] = ()  # attributes that a training which goes on after an interruption needs
     first_process_only = False  # of several processes; it prints or writes files, and decides nothing
     reads_batch_logs = True  # whether its hooks for batches may look at their logs
-    requests: tuple[str, ...] = ()  # flags that, where one process sets them, all processes act on
+    # Flags that one of several processes may set, and the attributes that get what all have agreed on.
+    requests: dict[str, str] = {}
     acts_last = False  # whether it comes behind all others at the end of batches and epochs
 
     def __init__(self):

@@ -77,4 +77,4 @@ class SharedCallbackList(CallbackList):
         if names:
             flags = processes.agree([getattr(callback, name) for callback, name in names])
             for (callback, name), flag in zip(names, flags, strict=True):
-                setattr(callback, name, flag)
+                setattr(callback, callback.requests[name], flag)

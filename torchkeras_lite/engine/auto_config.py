@@ -19,9 +19,14 @@ def configured_class(cls, method, base):
     """Return the class whose constructor arguments the automatic config of `cls` must hold.
 
     Where a class overrides `get_config` and calls `super().get_config()`, that is the next class above it.
+    One that says `passes_config_on` adds to the automatic config of its subclasses.
     """
     mro = [c for c in cls.__mro__ if issubclass(c, base)]
-    overriding = [i for i, c in enumerate(mro) if method in c.__dict__ and c is not base]
+    overriding = [
+        i
+        for i, c in enumerate(mro)
+        if method in c.__dict__ and c is not base and not c.__dict__.get("passes_config_on")
+    ]
     return mro[overriding[-1] + 1] if overriding else cls
 
 
@@ -111,12 +116,33 @@ def looks_serialized(value):
     return isinstance(value, dict) and "class_name" in value and "config" in value
 
 
-def read_arguments(config):
-    """Return a config's values with the objects in it made; other values stay."""
+def read_arguments(config, left=()):
+    """Return a config's values with the objects in it made, but for those called `left`."""
     return {
-        key: serialization.deserialize_keras_object(value) if _holds_objects(value) else value
+        key: serialization.deserialize_keras_object(value)
+        if key not in left and _holds_objects(value)
+        else value
         for key, value in config.items()
     }
+
+
+def own_arguments(cls, base):
+    """Return the names of arguments that a `get_config` outside of the package writes for `cls`.
+
+    What such a method writes is the affair of its class, which gets it as the config has it.
+    """
+    mro = [c for c in cls.__mro__ if issubclass(c, base)]
+    writers = [i for i, c in enumerate(mro) if "get_config" in c.__dict__ and not _is_packages(c)]
+    if not writers:
+        return frozenset()
+    above = [name for c in mro[writers[-1] + 1 :] for name in constructor_arguments(c)]
+    return frozenset(
+        name for c in mro[: writers[-1] + 1] for name in constructor_arguments(c) if name not in above
+    )
+
+
+def _is_packages(cls):
+    return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _holds_objects(value):

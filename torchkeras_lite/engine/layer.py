@@ -327,8 +327,9 @@ class Layer(OldLayerMethods, LayerCalls, metaclass=LayerMeta):
                 then takes.
 
         Raises:
-            ValueError: a shape with unknown sizes.
+            ValueError: a shape with unknown sizes; in `call` of a layer that is built.
         """
+        tracking.refuse_in_call(self)
         shape = (shape,) if isinstance(shape, int) else tuple(shape or ())
         if any(size is None for size in shape):
             raise ValueError(

@@ -6,13 +6,16 @@
 call, and when weights are listed.
 """
 
+import sys
 import weakref
 
 from torch import nn
 
+from torchkeras_lite.base.checks import describe
 from torchkeras_lite.engine.variable import adopt, is_free_variable
 from torchkeras_lite.engine.weights import LayerBuffer, LayerParameter
 
+CONTAINERS = (list, tuple, dict)
 _in_layers: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 
 
@@ -38,36 +41,43 @@ def _share_mode(module, mode, was_set):
 
 def has_modules(value):
     """Whether a module, parameter or `Variable` is somewhere inside the container `value`."""
-    if isinstance(value, (nn.Module, nn.Parameter)) or is_free_variable(value):
-        return True
-    if isinstance(value, dict):
-        return any(map(has_modules, value.values()))
-    return isinstance(value, (list, tuple)) and any(map(has_modules, value))
+    return any(
+        isinstance(member, (nn.Module, nn.Parameter)) or is_free_variable(member)
+        for _, member in leaves(value, "")
+    )
 
 
-def _members(value, prefix):
-    """Return `(key, member)` pairs for the modules and plain parameters inside a container."""
+def leaves(value, prefix, around=()):
+    """Return `(key, member)` pairs for what is inside a container at any depth, and no container itself.
+
+    A container that is inside itself (`around` are the ids of those outside) is passed over.
+    """
     found = []
-    if not isinstance(value, (list, tuple, dict)):
+    if not isinstance(value, CONTAINERS) or id(value) in around:
         return found
-    pairs = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, member in pairs:
+    around = (*around, id(value))
+    for key, member in value.items() if isinstance(value, dict) else enumerate(value):
         name = f"{prefix}_{key}".replace(".", "_")
-        if isinstance(member, (list, tuple, dict)):
-            found += _members(member, name)
-        elif isinstance(member, (nn.Module, nn.Parameter)) and not isinstance(member, LayerParameter):
+        if isinstance(member, CONTAINERS):
+            found += leaves(member, name, around)
+        else:
             found.append((name, member))
     return found
 
 
+def _members(value, prefix):
+    """Return `(key, member)` pairs for the modules and plain parameters inside a container."""
+    return [
+        (name, member)
+        for name, member in leaves(value, prefix)
+        if isinstance(member, (nn.Module, nn.Parameter)) and not isinstance(member, LayerParameter)
+    ]
+
+
 def _adopt_variables(layer, value, prefix):
     """Make the `Variable`s inside a container weights of `layer`."""
-    pairs = value.items() if isinstance(value, dict) else enumerate(value or ())
-    for key, member in pairs:
-        name = f"{prefix}_{key}".replace(".", "_")
-        if isinstance(member, (list, tuple, dict)):
-            _adopt_variables(layer, member, name)
-        elif is_free_variable(member) and member.owner is not layer:
+    for name, member in leaves(value, prefix):
+        if is_free_variable(member) and member.owner is not layer:
             adopt(layer, name, member)
 
 
@@ -132,6 +142,35 @@ def forget_members(layer, name):
         if _registered(layer, key) is member:
             layer._modules.pop(key, None)
             layer._parameters.pop(key, None)
+
+
+def refuse_in_call(layer, value=None):
+    """Raise where `call` of a built layer makes a weight, or keeps a layer (`value`) that it did not have.
+
+    Nothing is noted in calls, which would cost time in each; the frames that are running are looked through
+    here, where something is made. The first call of a model, which has no `build`, may make layers.
+
+    Raises:
+        ValueError: as said.
+    """
+    if not layer.__dict__.get("built") or not layer.computes_itself:
+        return
+    frame, code = sys._getframe(2), getattr(type(layer).call, "__code__", None)
+    while frame is not None and not (frame.f_code is code and _first_local(frame) is layer):
+        frame = frame.f_back
+    if frame is None or (value is not None and any(value is module for module in layer.modules())):
+        return
+    raise ValueError(
+        f"You cannot add new elements of state (variables or sub-layers) to a layer that is already built: "
+        f"`call` of {describe(layer)} makes "
+        f"{'a weight' if value is None else f'the layer {type(value).__name__}'}. Every call would make "
+        "another one, which no optimizer knows. Make it in `__init__()` or in `build()`."
+    )
+
+
+def _first_local(frame):
+    names = frame.f_code.co_varnames
+    return frame.f_locals.get(names[0]) if names else None
 
 
 def make_room(layer, name):

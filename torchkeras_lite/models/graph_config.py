@@ -161,7 +161,8 @@ def _arguments(value, made):
 
 def _tensor(place, made):
     name, node, index = place
-    return [t for t in nested.flatten(made[name, node]) if isinstance(t, KerasTensor)][index]
+    leaves = nested.flatten(made[name, node])
+    return ([leaf for leaf in leaves if isinstance(leaf, KerasTensor)] or leaves)[index]
 
 
 def _tensors(places, made):

@@ -4,6 +4,7 @@ Keras has a class for every operation: `ops.mean(x, axis=1)` and `x + 1` are wri
 setting `axis` and as an `Add`.
 """
 
+import functools
 import inspect
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from torchkeras_lite.base.serialization import deserialize_keras_object, serialize_keras_object
 from torchkeras_lite.engine.keras_tensor import record_function
 from torchkeras_lite.engine.operation import find_operation, operation_of
+from torchkeras_lite.saving.legacy_recipes import MODULE, run_recipe
 
 
 def is_known(call):
@@ -80,6 +82,8 @@ def find(entry):
         ValueError: settings that the operation does not have.
     """
     module = entry.get("module") or ""
+    if module == MODULE:
+        return functools.partial(run_recipe, entry)
     if not module.startswith(("keras.src.ops.", "keras.ops.")):
         return None
     function = find_operation(module, entry["class_name"])

@@ -5,6 +5,7 @@ import json
 from torchkeras_lite.base import registry, serialization, torch_modules
 from torchkeras_lite.base.safe_mode import in_safe_mode
 from torchkeras_lite.engine.operation import find_operation
+from torchkeras_lite.saving.legacy_recipes import MODULE, find_recipe
 
 MAX_DEPTH = 200
 LITERALS = (
@@ -75,6 +76,10 @@ class ConfigCheck:
                     f"{TRUST}; else give the function by name through `custom_objects`."
                 )
             return known
+        if value.get("module") == MODULE and known and isinstance(class_name, str):
+            if not isinstance(config, dict) or find_recipe(value) is None:
+                raise TypeError(f"Could not locate TensorFlow's operation '{class_name}'.")
+            return True
         if class_name == "__typespec__":
             return False  # which reading it refuses
         if isinstance(class_name, str) and class_name.startswith("__"):

@@ -124,7 +124,7 @@ class H5Reader:
             except (OSError, RuntimeError, KeyError, TypeError, AttributeError) as error:
                 raise ValueError(f"{self.name}: the HDF5 file is damaged: {_first_line(error)}") from None
             check_expansion(self.name, "all weights together", declared, self.size)
-            self.groups = {_modern(path): group for path, group in found.items()}
+            self.groups = _modern(found)
         return self.groups
 
     def read(self, path):
@@ -223,9 +223,32 @@ def read_dataset(dataset):
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def _modern(path):
-    """Return a path of Keras 2.13, which called the layers of a model otherwise, in today's form."""
-    return re.sub(r"(^|/)_layer_checkpoint_dependencies(?=/)", r"\1layers", path)
+def _modern(groups):
+    """Return groups by their paths, those of Keras 2.13 in today's form.
+
+    It kept the layers of a model under another name, and counted layers that have weights twice: `dense`,
+    `dense_2`, `dense_4` are the first three.
+    """
+    old = "_layer_checkpoint_dependencies"
+    names = {}
+    for path in groups:
+        parts = path.split("/")
+        for place, part in enumerate(parts[:-1]):
+            if part == old:
+                base, number = re.fullmatch(r"(.+?)(?:_(\d+))?", parts[place + 1]).groups()
+                names.setdefault((*parts[:place], base), {})[int(number or 0)] = parts[place + 1]
+    renamed = {}
+    for (*parent, base), numbered in names.items():
+        for count, number in enumerate(sorted(numbered)):
+            today = f"{base}_{count}" if count else base
+            renamed[(*parent, old, numbered[number])] = today
+
+    def modern(path):
+        parts = path.split("/")
+        found = [renamed.get(tuple(parts[: end + 1]), part) for end, part in enumerate(parts)]
+        return "/".join("layers" if part == old else part for part in found)
+
+    return {modern(path): group for path, group in groups.items()} if names else groups
 
 
 def _first_line(error):

@@ -5,6 +5,7 @@ they are: what their keys mean is their own affair.
 """
 
 from torchkeras_lite.base import registry
+from torchkeras_lite.saving.legacy_kernels import CONSTANT, as_lambda
 from torchkeras_lite.saving.legacy_layers import PLACES, modern_class, modern_settings
 from torchkeras_lite.saving.legacy_operations import (
     LAYERS,
@@ -12,9 +13,9 @@ from torchkeras_lite.saving.legacy_operations import (
     operation_call,
     operation_entry,
 )
+from torchkeras_lite.saving.legacy_recipes import MAKE_SIZES, STAY_SIZES
 
 MODELS = ("Model", "Functional", "Sequential", "Network")
-CONSTANT = "_CONSTANT_VALUE"
 MAX_DEPTH = 200
 
 
@@ -69,6 +70,15 @@ def _modern_model(entry, depth):
         raise ValueError("The config of a model lists something that is no layer: it has no `class_name`.")
     if "input_layers" not in config:
         return {**config, "layers": [_modern(layer, depth + 1) for layer in _with_input(layers)]}
+    layers = [as_lambda(layer) for layer in layers]
+    names = {_name(layer): _name(layer).replace("/", "_") for layer in layers if _function(layer)}
+    names = {name: today for name, today in names.items() if name != today}
+    if names:  # Keras 3 takes no name with a slash
+        layers = [_renamed(layer, names) for layer in layers]
+        config = {
+            **config,
+            **{key: _renamed(value, names) for key, value in config.items() if key != "layers"},
+        }
     graph = _Graph(layers)
     written = [{**graph.entry(layer, depth), "inbound_nodes": graph.calls(layer)} for layer in layers]
     places = {key: graph.places(config[key]) for key in ("input_layers", "output_layers") if key in config}
@@ -94,6 +104,40 @@ def _with_input(layers):
     return [{"class_name": "InputLayer", "config": settings}, *layers]
 
 
+def _name(layer):
+    return layer.get("name", layer["config"].get("name") if isinstance(layer["config"], dict) else None)
+
+
+def _function(layer):
+    """Return the operation of TensorFlow that a layer runs, `None` where it is a real layer."""
+    if layer["class_name"] not in LAYERS or not isinstance(layer["config"], dict):
+        return None
+    default = "__operators__.getitem" if layer["class_name"] == "SlicingOpLambda" else None
+    return layer["config"].get("function", default)
+
+
+def _renamed(value, names):
+    """Return the entry of a layer, or a part of one, with `names` for older names in it."""
+    if isinstance(value, list):
+        if len(value) > 2 and isinstance(value[0], str) and value[0] in names and isinstance(value[1], int):
+            value = [names[value[0]], *value[1:]]
+        return [_renamed(part, names) for part in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: names.get(part, part) if key == "name" and isinstance(part, str) else _renamed(part, names)
+        for key, part in value.items()
+    }
+
+
+def _goes_back(value):
+    """Whether a slice with a negative step is in `value`."""
+    if isinstance(value, dict):
+        step = value.get("step")
+        return (isinstance(step, int) and step < 0) or any(map(_goes_back, value.values()))
+    return isinstance(value, list) and any(map(_goes_back, value))
+
+
 class _Graph:
     """The calls of layers in one config, which Keras 2 lists as `[layer, call, output, arguments]`.
 
@@ -104,13 +148,12 @@ class _Graph:
     def __init__(self, layers):
         self.calls_of = {}
         for layer in layers:
-            name = layer.get(
-                "name", layer["config"].get("name") if isinstance(layer["config"], dict) else None
-            )
+            name = _name(layer)
             nodes = layer.get("inbound_nodes", [])
             if not isinstance(nodes, list):
                 raise ValueError(f"The config's calls of '{name}' are no list.")
             self.calls_of[name] = nodes
+        self.sizes = self._places_of_sizes(layers)
         # Keras 2 counts the making of a model inside as its first call.
         self.first = {}
         highest = {}
@@ -119,6 +162,22 @@ class _Graph:
                 highest[name] = max(highest.get(name, 0), number)
         for name, number in highest.items():
             self.first[name] = 1 if self.calls_of[name] and number >= len(self.calls_of[name]) else 0
+
+    def _places_of_sizes(self, layers):
+        """Return the names of operations that give a shape, `tf.shape(x)`, or numbers made of shapes."""
+        found, before = {_name(layer) for layer in layers if _function(layer) in MAKE_SIZES}, None
+        while found != before:
+            before = set(found)
+            for layer in layers:
+                sources = {name for name, _ in self._references(layer.get("inbound_nodes", []))}
+                if sources and sources <= found and _function(layer) in STAY_SIZES:
+                    found.add(_name(layer))
+        return found
+
+    def _of_sizes(self, layer):
+        """Whether an argument of an operation comes from `tf.shape`, or an index goes backwards."""
+        sources = {name for name, _ in self._references(layer.get("inbound_nodes", []))}
+        return not self.sizes.isdisjoint(sources) or _goes_back(layer.get("inbound_nodes", []))
 
     def _references(self, value):
         if self._is_place(value):
@@ -140,7 +199,7 @@ class _Graph:
 
     def entry(self, layer, depth):
         """Return the entry of a layer, without its calls."""
-        name = layer.get("name", layer["config"].get("name") if isinstance(layer["config"], dict) else None)
+        name = _name(layer)
         known = keras_operation_entry(layer)
         kept = {key: value for key, value in (known or layer).items() if key != "inbound_nodes"}
         found = kept if known is not None else self._operation(layer, kept)
@@ -150,7 +209,9 @@ class _Graph:
         """Return the entry of the operation that a layer runs, `None` for a real layer."""
         if layer["class_name"] not in LAYERS:
             return None
-        written = [operation_entry(kept, self._keywords(node)) for node in layer.get("inbound_nodes") or [[]]]
+        of_sizes = self._of_sizes(layer)
+        nodes = layer.get("inbound_nodes") or [[]]
+        written = [operation_entry(kept, self._keywords(node), of_sizes) for node in nodes]
         if any(entry != written[0] for entry in written):
             raise ValueError(
                 f"The calls of the operation '{layer.get('name')}' differ in their settings, which only "
@@ -173,7 +234,9 @@ class _Graph:
 
     def _call(self, layer, node):
         if layer["class_name"] in LAYERS:
-            args, kwargs = operation_call(layer, self._value(node), self._keywords(node))
+            args, kwargs = operation_call(
+                layer, self._value(node), self._keywords(node), self._of_sizes(layer)
+            )
             return {"args": args, "kwargs": kwargs}
         found = self._first_place(node)
         if found is None:
@@ -198,6 +261,8 @@ class _Graph:
             }
         if isinstance(value, list) and len(value) in (3, 4) and value[0] == CONSTANT:
             return value[2]
+        if value == {"class_name": "__ellipsis__"}:
+            return {**value, "config": {}}
         if isinstance(value, dict):
             return {key: self._value(part) for key, part in value.items()}
         return [self._value(part) for part in value] if isinstance(value, list) else value

@@ -115,6 +115,12 @@ def _make(config, reader, *, has_custom):
     device = default_device()
     with build_on(device if has_custom else META):
         model = serialization.deserialize_keras_object(config)
+    if not model.weights and any(reader.layers().values()):
+        raise ValueError(
+            f"{type(model).__name__} '{model.name}' has no weights to load into: an `.h5` file does not say "
+            "for which inputs a subclass was built. Make the model in code, call it on data, and call "
+            "`model.load_weights(path)`; or save it as `.keras`, which says it."
+        )
     loader = LegacyLoader(model, reader, by_name=_has_names(model, reader))
     loader.check()
     if not has_custom:

@@ -3,7 +3,9 @@
 import itertools
 from typing import NamedTuple
 
+from torchkeras_lite.base import nested
 from torchkeras_lite.engine.operation import find_operation
+from torchkeras_lite.saving.legacy_recipes import RECIPES, find_recipe, recipe_entry, refusal
 
 LAYERS = ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
 
@@ -74,13 +76,71 @@ OPERATIONS = {
     **_same("numpy", {"paddings": "pad_width", "mode": "mode", "constant_values": "constant_values"})(
         pad="Pad", compat_of_v1_of_pad="Pad"
     ),
-    **_same("core", {"dtype": "dtype"})(cast="Cast"),
+    **_same("core", {"dtype": "dtype"})(cast="Cast", dtypes_of_saturate_cast="SaturateCast"),
+    **_one(math_of_tan="Tan", math_of_asin="Arcsin", math_of_acos="Arccos", math_of_atan="Arctan"),
+    **_one(math_of_sinh="Sinh", math_of_cosh="Cosh", math_of_asinh="Arcsinh", math_of_acosh="Arccosh"),
+    **_one(math_of_atanh="Arctanh", math_of_expm1="Expm1", math_of_is_nan="Isnan", math_of_is_inf="Isinf"),
+    **_one(math_of_is_finite="Isfinite", math_of_rint="Round"),
+    **_two(math_of_logical_xor="LogicalXor", compat_of_v1_of_floor_div="FloorDivide"),
+    **_same("numpy", {"x": "x2"})(math_of_atan2="Arctan2", compat_of_v1_of_math_of_scalar_mul="Multiply"),
+    **_same("numpy", {"bias": "x2"})(nn_of_bias_add="Add"),
+    **_same("math", {})(math_of_erfinv="Erfinv"),
+    **_of_nn(math_of_log_sigmoid="LogSigmoid"),
+    **_same("math", {"axis": "axis", "keepdims": "keepdims"})(math_of_reduce_logsumexp="Logsumexp"),
+    **_same("numpy", {"axis": "axis"}, axis=0)(math_of_cumsum="Cumsum", math_of_cumprod="Cumprod"),
+    **_same("numpy", {"axis": "axis"}, axis=-1)(sort="Sort", argsort="Argsort"),
+    **_same("numpy", {"axis": "axis"})(reverse="Flip"),
+    **_same("numpy", {}, axis=-2)(image_of_flip_left_right="Flip"),
+    **_same("numpy", {}, axis=-3)(image_of_flip_up_down="Flip"),
+    **_same("numpy", {"shift": "shift", "axis": "axis"})(roll="Roll"),
+    **_same("numpy", {"repeats": "repeats", "axis": "axis"})(repeat="Repeat"),
+    **_same("numpy", {"b": "x2", "axes": "axes"})(tensordot="Tensordot"),
+    **_same("numpy", {}, axis1=-2, axis2=-1)(
+        linalg_of_matrix_transpose="Swapaxes",
+        linalg_of_adjoint="Swapaxes",
+        linalg_of_trace="Trace",
+        linalg_of_diag_part="Diagonal",
+    ),
+    **_same("numpy", {"b": "x2"})(linalg_of_cross="Cross"),
+    **_same("linalg", {})(linalg_of_det="Det", linalg_of_inv="Inv"),
+    **_same("linalg", {"rhs": "b"})(linalg_of_solve="Solve"),
+    **_same("core", {"num": "num", "axis": "axis"}, axis=0)(unstack="Unstack"),
+    **_same("core", {})(stop_gradient="StopGradient"),
+    **_same("math", {"k": "k", "sorted": "sorted"}, k=1)(math_of_top_k="TopK"),
+    **_same("nn", {"depth": "num_classes", "axis": "axis", "dtype": "dtype"}, axis=-1, dtype="float32")(
+        one_hot="OneHot"
+    ),
+    **_same("nn", {"block_size": "block_size"}, data_format="channels_last")(
+        nn_of_depth_to_space="DepthToSpace", nn_of_space_to_depth="SpaceToDepth"
+    ),
+    **_same("numpy", {"ids": "indices"}, axis=0)(compat_of_v1_of_nn_of_embedding_lookup="Take"),
+    **_same("image", {}, data_format="channels_last")(image_of_rgb_to_grayscale="RGBToGrayscale"),
     **_same("image", {"size": "size", "method": "interpolation"}, data_format="channels_last")(
         image_of_resize="Resize"
     ),
 }
 # What these say by default, so that they may be there.
-PLAIN = {"conjugate": False, "transpose_a": False, "transpose_b": False, "batch_dims": 0, "out_type": "int64"}
+PLAIN = {
+    "conjugate": False,
+    "adjoint": False,
+    "adjoint_a": False,
+    "adjoint_b": False,
+    "a_is_sparse": False,
+    "b_is_sparse": False,
+    "transpose_a": False,
+    "transpose_b": False,
+    "batch_dims": 0,
+    "out_type": "int64",
+    "exclusive": False,
+    "reverse": False,
+    "direction": "ASCENDING",
+    "stable": False,
+    "data_format": "NHWC",
+    "partition_strategy": "div",
+    "validate_indices": True,
+    "on_value": 1.0,
+    "off_value": 0.0,
+}
 TRANSPOSED = {
     (False, True): "...ij,...kj->...ik",
     (True, False): "...ji,...jk->...ik",
@@ -106,18 +166,30 @@ def keras_operation_entry(layer):
     return None if module is None else {**layer, "module": module, "registered_name": layer["class_name"]}
 
 
-def operation_entry(layer, keywords):
+def runs_recipe(layer, of_sizes):
+    """Whether the operation of a layer runs by a recipe, not as one operation of Keras 3."""
+    config = layer["config"]
+    return of_sizes or (isinstance(config, dict) and "name" in config and config.get("function") in RECIPES)
+
+
+def operation_entry(layer, keywords, of_sizes=False):
     """Return the entry of the operation that a layer of a graph runs, `None` where it is a real layer.
 
     Args:
         layer: The layer's entry.
         keywords: The arguments by name of its call.
+        of_sizes: Whether an argument comes from `tf.shape`, or an index goes backwards.
 
     Raises:
         ValueError: an operation, or an argument of one, that has no counterpart here.
     """
     if layer["class_name"] not in LAYERS:
         return None
+    if runs_recipe(layer, of_sizes):
+        entry = recipe_entry(layer, of_sizes)
+        if find_recipe(entry) is None:
+            raise ValueError(refusal(layer["config"], entry["class_name"], " on the result of `tf.shape`"))
+        return entry
     translation, arguments = _translated(layer, keywords)
     module = f"keras.src.ops.{translation.room}"
     info = find_operation(module, translation.kind).operation
@@ -130,22 +202,37 @@ def operation_entry(layer, keywords):
     }
 
 
-def operation_call(layer, first, keywords):
+def operation_call(layer, first, keywords, of_sizes=False):
     """Return the positional arguments and those by name of a call of such a layer, without its settings.
 
     Args:
         layer: The layer's entry.
         first: The first argument.
         keywords: The arguments by name.
+        of_sizes: Whether an argument comes from `tf.shape`, or an index goes backwards.
     """
+    if runs_recipe(layer, of_sizes):
+        return [first], keywords
     translation, arguments = _translated(layer, keywords)
     info = find_operation(f"keras.src.ops.{translation.room}", translation.kind).operation
+    if translation.kind != "GetItem":
+        first, arguments = _constant(first), {key: _constant(value) for key, value in arguments.items()}
     if info.takes_any:
         return [first, arguments["x2"]], {}
     args, others = [first], [name for name in info.parameters[1:] if name in arguments]
     while others and others[0] in info.called and info.parameters[len(args)] == others[0]:
         args.append(arguments[others.pop(0)])
     return args, {name: arguments[name] for name in others if name in info.called}
+
+
+def _constant(value):
+    """Return an argument with a list of numbers as an array, which is what Keras 3 takes for a tensor."""
+    leaves = nested.flatten(value) if isinstance(value, list) else ()
+    if not leaves or not all(isinstance(leaf, (bool, int, float)) for leaf in leaves):
+        return value
+    kind = next(kind for kind in (float, int, bool) if any(type(leaf) is kind for leaf in leaves))
+    dtype = {float: "float32", int: "int32", bool: "bool"}[kind]
+    return {"class_name": "__numpy__", "config": {"value": value, "dtype": dtype}}
 
 
 def _translated(layer, keywords):
@@ -156,7 +243,7 @@ def _translated(layer, keywords):
         name = "__operators__.getitem"
     if not isinstance(name, str) or name not in OPERATIONS or "name" not in config:
         what = name if isinstance(name, str) else config.get("node_def", layer["class_name"])
-        raise ValueError(_refusal(config, what, f"; known are {sorted(OPERATIONS)}"))
+        raise ValueError(refusal(config, what, f"; known are {sorted(OPERATIONS)}"))
     translation = OPERATIONS[name]
     arguments = dict(translation.given)
     for key, value in keywords.items():
@@ -167,7 +254,7 @@ def _translated(layer, keywords):
             and key not in ("name", "transpose_a", "transpose_b")
             and PLAIN.get(key) != value
         ):
-            raise ValueError(_refusal(config, name, f" with {key}={value!r}"))
+            raise ValueError(refusal(config, name, f" with {key}={value!r}"))
     change = CHANGES.get(translation.kind)
     if change is not None:
         change(arguments)
@@ -176,14 +263,6 @@ def _translated(layer, keywords):
         translation = translation._replace(kind="Einsum")
         arguments["subscripts"] = TRANSPOSED[pair]
     return translation, arguments
-
-
-def _refusal(config, what, why):
-    return (
-        f"The layer '{config.get('name')}' runs TensorFlow's operation {str(what)[:60]!r}{why}, which cannot "
-        "be read here. Make the model in code, with the operations of `keras.ops`, and read its weights with "
-        "`load_weights`."
-    )
 
 
 def _key(arguments):

@@ -60,6 +60,9 @@ class Team:
     Args:
         model: The model.
         for_a_batch: As in `together`.
+
+    Attributes:
+        common: State of the generator from which all draw alike for data.
     """
 
     def __init__(self, model, for_a_batch=False):
@@ -71,7 +74,7 @@ class Team:
         if not for_a_batch:
             self._forget_batch_step()
             restore_random_state(processes.from_first(random_state()))
-        self._common = torch.get_rng_state()
+        self.common = torch.get_rng_state()
         if not for_a_batch:
             torch.manual_seed(torch.randint(2**40, ()).item() + 1 + processes.rank())
         joined.keep_apart(model)
@@ -91,12 +94,16 @@ class Team:
     def common_numbers(self):
         """Draw inside what all processes draw alike."""
         own = torch.get_rng_state()
-        torch.set_rng_state(self._common)
+        torch.set_rng_state(self.common)
         try:
             yield
         finally:
-            self._common = torch.get_rng_state()
+            self.common = torch.get_rng_state()
             torch.set_rng_state(own)
+
+    def alike(self, value):
+        """Return whether all processes have the same `value`, a plain one."""
+        return len(set(processes.from_all(value))) == 1
 
     def divide(self, batches):
         """Return `batches` as the parts of this process."""
@@ -156,9 +163,9 @@ class Team:
             return
         if self.step is not None:
             self.step.step.close()
-        torch.set_rng_state(self._common)
+        torch.set_rng_state(self.common)
         if torch.cuda.is_initialized():
-            torch.cuda.manual_seed(int(self._common.long().sum()))
+            torch.cuda.manual_seed(int(self.common.long().sum()))
 
 
 class StepInPart:

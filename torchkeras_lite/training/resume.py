@@ -3,6 +3,9 @@
 A point is taken between two batches or two epochs. It holds the epoch and the step, the history, the state of
 callbacks and metrics, the random generators, and the place in the data: the random state in which the pass
 over it began, from which the same order follows again, and how many batches were read since.
+
+Of several processes each has random numbers, sums of metrics and statistics of its own; the point holds those
+of all, and as many processes go on from it.
 """
 
 from collections import Counter
@@ -10,6 +13,7 @@ from collections import Counter
 import numpy as np
 import torch
 
+from torchkeras_lite.base import processes
 from torchkeras_lite.callbacks.monitor import flatten_metrics
 from torchkeras_lite.engine import collecting
 from torchkeras_lite.random.state import random_state, restore_random_state
@@ -81,14 +85,16 @@ class TrainingPoint:
         model: The model.
         batches: Its `Batches`; their source is tracked from here on.
         callbacks: The `CallbackList`.
+        team: The `Team` of the processes that all take points together, `None` in a process alone.
 
     Attributes:
         pending: The point to go on from, which a callback puts here in `on_train_begin`.
         members: What `model.save` adds to the archive, by name.
     """
 
-    def __init__(self, model, batches, callbacks):
+    def __init__(self, model, batches, callbacks, team=None):
         self.model = model
+        self.team = team
         self.callbacks = callbacks
         self.pending = None
         self.members = {}
@@ -118,6 +124,10 @@ class TrainingPoint:
             place = next((i for i, other in enumerate(listed) if other is callback), len(listed))
             logs = {key: float(value) for key, value in logs.items() if np.ndim(value) == 0}
             ended = {"behind": place, "hook": hook, "number": number, "logs": logs}
+        own = self._own(step)
+        shared = {}
+        if self.team is not None:
+            shared = {"common": self.team.common, "of_each": processes.from_all(_on_cpu(own))}
         return {
             "epoch": epoch,
             "step": step,
@@ -125,14 +135,29 @@ class TrainingPoint:
             "stop_training": bool(self.model.stop_training),
             "learning_rate": self._rate(),
             "callbacks": [[type(c).__name__, c.state_dict()] for c in self._stateful()],
+            "data": self._data_state(),
+            "place": self.tracked.place(),
+            **own,
+            **shared,
+        }
+
+    def _own(self, step):
+        """Return what each of several processes has for itself."""
+        return {
             "metrics": [_metric_state(metric) for metric in self._metrics()] if step else [],
             "draws": [source.random_state() for source in random_sources(self.model)],
             "states": [layer.states for layer in stateful_layers(self.model)],
-            "data": self._data_state(),
-            "place": self.tracked.place(),
+            "statistics": [] if self.team is None else list(self.model.buffers()),
             "epoch_began": self.epoch_began,
             "random": random_state(),
         }
+
+    def _take_own(self, point):
+        """Return a point with the part of this process, where as many as now took it."""
+        parts = point.get("of_each", ())
+        if self.team is None or len(parts) != processes.count():
+            return point
+        return {**point, **parts[processes.rank()]}
 
     def begin(self):
         """Restore the point that a callback has put into `pending`, after `on_train_begin`.
@@ -140,9 +165,10 @@ class TrainingPoint:
         Returns:
             Whether the training had been stopped, so that no epoch is left.
         """
-        point = self.pending
-        if point is None:
+        if self.pending is None:
             return False
+        point = self.pending = self._take_own(self.pending)
+        self._restore_statistics(point)
         self._restore_callbacks(point["callbacks"])
         for source, state in zip(random_sources(self.model), point["draws"], strict=False):
             source.restore_random_state(state)
@@ -150,8 +176,10 @@ class TrainingPoint:
         if point["data"] is not None and hasattr(self._dataset(), "load_state_dict"):
             self._dataset().load_state_dict(point["data"])
         self.model.stop_training = point["stop_training"]
+        if self.team is not None and "common" in point:
+            self.team.common = point["common"]
         if point["place"] is not None:
-            self.tracked.go_to(point["place"], point["random"])
+            self.tracked.go_to(point["place"], {**point["random"], **self._drawn_for_data(point)})
         restore_random_state(point["random"])
         if not point["step"]:
             self._end_again(point)
@@ -185,8 +213,19 @@ class TrainingPoint:
             self.model.optimizer.learning_rate = point["learning_rate"]
         for metric, state in zip(self._metrics(), point["metrics"], strict=False):
             _restore_metric(metric, state)
+        if self.team is not None:
+            restore_random_state(point["random"])
         self._end_again(point)
         return point["step"]
+
+    def _drawn_for_data(self, point):
+        """Return the random state from which several processes draw for data, where they have one."""
+        return {"torch": point["common"]} if self.team is not None and "common" in point else {}
+
+    def _restore_statistics(self, point):
+        if self.team is not None:
+            for buffer, value in zip(self.model.buffers(), point.get("statistics", ()), strict=False):
+                buffer.detach().copy_(value)
 
     def _resolve(self, place):
         """Have losses and metrics given by name made, as by the first batch: they are to get a state."""
@@ -238,6 +277,15 @@ class TrainingPoint:
 
     def _metrics(self):
         return list(flatten_metrics(self.model.metrics))
+
+
+def _on_cpu(value):
+    """Return nested values with the tensors in them in the memory of the CPU."""
+    if isinstance(value, dict):
+        return {key: _on_cpu(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_on_cpu(part) for part in value]
+    return value.detach().cpu() if isinstance(value, torch.Tensor) else value
 
 
 def _metric_state(metric):

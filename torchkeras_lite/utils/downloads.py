@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import http.client
 import os
 import time
 import urllib.error
@@ -56,8 +57,9 @@ def get_file(
         The path of the file, or of the folder into which it was unpacked.
 
     Raises:
-        ValueError: no `origin`, a path as the name, a checksum that does not fit, an archive of another
-            format or one that would write outside of its folder.
+        ValueError: no `origin`, a path as the name, a checksum that does not fit; an archive of another
+            format, a damaged one, one that would write outside of its folder, or one whose content takes more
+            than 64 MiB and more than 200 times its own size.
         OSError: the download failed; the message says which file to put where.
 
     Source: Keras 3 `keras.utils.get_file`. Differs: failed downloads are tried again, a file with a wrong
@@ -143,7 +145,7 @@ def _download_with_retries(origin, path, target):
             error.close()
             if (error.code < 500 and error.code not in (408, 429)) or attempt == ATTEMPTS - 1:
                 raise OSError(_advice(origin, target, f"{error.code} -- {error.reason}")) from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             if attempt == ATTEMPTS - 1 or isinstance(error, ValueError):
                 reason = getattr(error, "reason", None) or error
                 raise OSError(_advice(origin, target, reason)) from error

@@ -21,5 +21,5 @@ def get_source_inputs(tensor):
         if current.call is None or current.call.is_input:
             found.append(current)
         else:
-            waiting.extend(current.call.inputs)
+            waiting.extend(reversed(current.call.inputs))
     return sorted(found, key=lambda source: -1 if source.call is None else source.call.number)
