@@ -32,6 +32,7 @@ from torchkeras_lite import (
 )
 from torchkeras_lite.base.device import device
 from torchkeras_lite.base.naming import name_scope
+from torchkeras_lite.base.old_modules import know_old_modules
 from torchkeras_lite.base.old_names import old_members
 from torchkeras_lite.engine.custom_operation import Operation
 from torchkeras_lite.engine.function import Function
@@ -120,6 +121,7 @@ __all__ = [
     "wrappers",
 ]
 
+know_old_modules(__name__)
 _old_member = old_members(__name__)
 # Rooms that few scripts enter, and whose import takes time: opened when they are first asked for.
 _ON_DEMAND = ("applications", "datasets", "legacy", "preprocessing", "visualization", "wrappers")

@@ -5,7 +5,9 @@ import keras, keras.losses, keras.layers.convolutional, tensorflow as tf
 from keras.layers import *
 from tensorflow.keras import layers, Sequential
 from tensorflow.keras.layers import Dense as Other
+from keras.layers import merge
 from keras.layers.core import Dense, Activation
+from keras.layers.merge import add
 from keras.utils.np_utils import to_categorical
 from keras.optimizers.legacy import SGD
 from keras.applications.resnet50 import ResNet50, preprocess_input
@@ -36,6 +38,7 @@ assert serialization_lib.deserialize_keras_object is tk.saving.deserialize_keras
 assert keras.losses.get is tk.losses.get and ops.relu is tk.ops.relu
 assert keras.__version__ == keras.version() == "3.15.1" and backend.backend() == K.backend() == "torch"
 assert tf1.constant is tf.constant
+assert add is tk.layers.add and callable(merge)
 assert "Dense" in dir(keras.layers) and "Dense" in keras.layers.__all__
 print("done")
 """
@@ -152,4 +155,52 @@ if __name__ == "__main__":
     folds = KFold(2, shuffle=True, random_state=0)
     assert cross_val_score(classifier, x, y, cv=folds, n_jobs=2).mean() > 0.6
     print("done")
+"""
+
+# Functions and classes of Keras's sources that packages import.
+PRIVATE = """
+from keras.src.api_export import keras_export
+from keras.src.backend import KerasVariable, any_symbolic_tensors, compute_output_spec
+from keras.src.backend.common import KerasVariable as Other
+from keras.src.backend.common.keras_tensor import KerasTensor, any_symbolic_tensors as any_symbolic
+from keras.src.layers.convolutional.base_conv import BaseConv
+from keras.src.layers.pooling.base_pooling import BasePooling
+from keras.src.optimizers.base_optimizer import BaseOptimizer
+from keras.src.trainers.trainer import Trainer
+from keras.src.utils.naming import auto_name
+from keras.src.utils.tracking import no_automatic_dependency_tracking
+import keras
+import numpy as np
+
+@keras_export("mine.Layer")
+class Layer(keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.keep()
+        self.seen = keras.layers.Dense(2)
+
+    @no_automatic_dependency_tracking
+    def keep(self):
+        self.hidden = keras.layers.Dense(2)
+        self.more = [keras.layers.Dense(2)]
+
+    def call(self, x):
+        return self.seen(x) + self.hidden(x) + self.more[0](x)
+
+layer = Layer()
+assert layer(np.ones((4, 3))).shape == (4, 2)
+assert len(layer.weights) == 2 and [name for name, _ in layer.named_children()] == ["seen"]
+assert Layer._api_export_path == "mine.Layer"
+x = KerasTensor((None, 3))
+outputs = compute_output_spec(lambda a, b=None: {"c": a @ b}, x, b=KerasTensor((3, 5), "float32"))
+assert outputs["c"].shape == (None, 5) and isinstance(outputs["c"], KerasTensor)
+assert any_symbolic is any_symbolic_tensors
+assert any_symbolic(([x],)) and any_symbolic(kwargs={"x": x}) and not any_symbolic((1,), {"x": None})
+assert isinstance(layer.seen.kernel, KerasVariable) and Other is KerasVariable is keras.Variable
+assert issubclass(keras.layers.Conv2D, BaseConv) and not issubclass(keras.layers.Dense, BaseConv)
+assert issubclass(keras.layers.AveragePooling1D, BasePooling) and issubclass(keras.Model, Trainer)
+assert BaseOptimizer is keras.optimizers.Optimizer
+assert [auto_name("OwnThing"), auto_name("OwnThing")] == ["own_thing", "own_thing_1"]
+assert not hasattr(keras.layers, "BaseConv")
+print("done")
 """

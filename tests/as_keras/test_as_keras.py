@@ -29,7 +29,7 @@ def run(*arguments, expect=0, **environment):
     return result.stdout, result.stderr
 
 
-@pytest.mark.parametrize("program", ["IMPORTS", "ABSENT"])
+@pytest.mark.parametrize("program", ["IMPORTS", "ABSENT", "PRIVATE"])
 def test_names_mean_this_package(program):
     out, _ = run("-c", FIRST + getattr(programs, program))
     assert out.strip() == "done"
@@ -90,8 +90,9 @@ def test_what_is_installed_is_hidden_and_left_alone(tmp_path):
     for name in ("keras", "tensorflow"):
         (folder / name).mkdir(parents=True)
         (folder / name / "__init__.py").write_text("real = True")
-    (folder / "asks_for_tensorflow.py").write_text(programs.PACKAGE.replace("is not None", "and False"))
+    (folder / "asks_for_tensorflow.py").write_text(programs.PACKAGE.replace("return False", "raise"))
     code = f"{FIRST}import keras, asks_for_tensorflow\nassert not hasattr(keras, 'real')\n"
+    code += "import torch._dynamo\n"  # asks for it, too
     code += "try: asks_for_tensorflow.has_tensorflow()\nexcept ModuleNotFoundError as error: print(error)\n"
     out, _ = run("-c", code, PYTHONPATH=str(folder))
     assert "only the program itself may ask" in out

@@ -54,7 +54,7 @@ def test_layers_take_the_policy_of_their_path_and_write_the_map():
         (
             lambda: DTypePolicyMap(policy_map={"a.*": "float16", ".*b": "float64"})["ab"],
             ValueError,
-            "several",
+            "matches multiple dtype policy keys",
         ),
     ],
     ids=["no-dict", "twice", "ambiguous"],

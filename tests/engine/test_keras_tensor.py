@@ -160,11 +160,23 @@ def test_attributes():
     assert len(list(Input((3,), batch_size=2))) == 2
 
 
+def test_equality_is_recorded_and_tells_whether_both_are_one():
+    x, y, other = Input((4,)), Input((4,)), Input((7, 3))
+    assert x in [other, y, x]
+    assert x not in [other, y]
+    assert [other, y, x].index(x) == 2
+    assert (x == y).dtype == "bool"
+    model = Model([x, y], x == y)
+    found = model([torch.tensor([[1.0, 2.0, 3.0, 4.0]]), torch.ones(1, 4)])
+    assert found.tolist() == [[True, False, False, False]]
+
+
 SYMBOL = Input((4,), name="s")
 NO_VALUES = "KerasTensor '.*' of shape .* is symbolic.*no values.*`call` of a Layer"
 WRONG = {
     "bool": (lambda: bool(SYMBOL > 0), TypeError, NO_VALUES),
-    "if ==": (lambda: SYMBOL in [1, SYMBOL], TypeError, NO_VALUES),
+    "if == 1": (lambda: SYMBOL in [1, SYMBOL], TypeError, NO_VALUES),
+    "if !=": (lambda: bool(Input((4,)) != SYMBOL), TypeError, NO_VALUES),
     "float": (lambda: float(SYMBOL), TypeError, NO_VALUES),
     "int": (lambda: int(SYMBOL), TypeError, NO_VALUES),
     "index": (lambda: [1, 2][SYMBOL], TypeError, NO_VALUES),
@@ -183,6 +195,10 @@ WRONG = {
     "ranks": (lambda: torch.cat([SYMBOL, SYMBOL[:, None]], 1), ValueError, "`cat` cannot be called"),
     "attribute": (lambda: SYMBOL.no_such_thing, AttributeError, "'KerasTensor' object has no attribute"),
     "ufunc": (lambda: np.exp(SYMBOL), TypeError, "does not support ufuncs"),
+    "axis": (lambda: torch.cumsum(SYMBOL, 3), ValueError, "axis 3 is out of bounds, it must be from -2 to 1"),
+    "shape": (lambda: KerasTensor(3), ValueError, "cannot convert 3 to a shape"),
+    "size": (lambda: KerasTensor((2.5,)), ValueError, r"cannot convert \(2.5,\) to a shape"),
+    "negative": (lambda: KerasTensor((-1,)), ValueError, r"cannot convert \(-1,\) to a shape"),
     "sparse": (lambda: KerasTensor((2,), sparse=True), ValueError, "sparse and ragged.*pass dense ones"),
 }
 

@@ -158,7 +158,7 @@ def test_numbers():
     assert [10, 20, 30][Variable(1)] == 20
     with pytest.raises(TypeError, match="cannot be used as a boolean"):
         bool(Variable(1.0))
-    with pytest.raises(TypeError, match=r"of shape \(2,\) is no single number"):
+    with pytest.raises(TypeError, match=r"of shape \(2,\) is no single number. Only scalar arrays"):
         float(Variable([1.0, 2.0]))
 
 
@@ -251,7 +251,8 @@ def test_attributes():
     assert isinstance(variable.regularizer, regularizers.L2)
     for attribute in ("constraint", "regularizer"):
         with pytest.raises(
-            ValueError, match=f"expected a callable or `None` for attribute `{attribute}`, got 3"
+            ValueError,
+            match=f"Invalid value for attribute `{attribute}`: expected a callable or `None`, got 3",
         ):
             setattr(variable, attribute, 3)
 

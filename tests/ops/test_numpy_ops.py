@@ -7,7 +7,7 @@ import torch
 
 import torchkeras_lite as tk
 from tests.ops.numpy_cases import CASES, WITHOUT_CASES
-from torchkeras_lite import ops
+from torchkeras_lite import KerasTensor, ops
 from torchkeras_lite.base import nested
 from torchkeras_lite.ops import numpy as numpy_door
 
@@ -302,7 +302,43 @@ def test_what_keras_on_torch_gets_wrong_is_numpys():
     parted = ops.argpartition(np.array([5, 1, 4, 2, 3]), 2)
     assert np.array([5, 1, 4, 2, 3])[parted][2] == 3
     assert ops.sum(x, axis=()).shape == (2, 3)
+    for bits, dtype in ((np.array([1, -1], "int32"), "uint32"), (np.array([1, 65535], "uint16"), "int16")):
+        np.testing.assert_array_equal(ops.view(bits, dtype), bits.view(dtype))
+    assert ops.view(KerasTensor((2, 3), "int32"), "uint32").shape == (2, 3)
+    np.testing.assert_array_equal(ops.roll(x, 1, axis=(0, 1)), np.roll(x, 1, axis=(0, 1)))
+    _, first = ops.unique(np.array([7, 9, 5, 5]), return_index=True, size=5)  # no place is made up
+    assert first.tolist() == [2, 0, 1, 2, 2]
     assert ops.empty((2, 3), dtype="int32").shape == ops.empty_like(x).shape
+
+
+SYMBOLIC = [
+    ("reshape", (None, 3), (3, 2)),
+    ("reshape", (None, 20), (7, -1)),
+    ("reshape", (None, 4, 5), (-1, 20)),
+    ("reshape", (None, 4), (None, 2, 2)),
+    ("reshape", (2, 6), (3, -1)),
+    ("reshape", (2, 6), (2, 5)),
+    ("reshape", (2, 6), (5, -1)),
+    ("reshape", (2, 6), (-1, -1)),
+    ("reshape", (None, 6), (-2, 6)),
+    ("broadcast_to", (None, 3), (2, 3, 3)),
+    ("broadcast_to", (1, 3), (4, 3)),
+    ("broadcast_to", (2, 3), (4, 3)),
+]
+
+
+@pytest.mark.parametrize(("name", "shape", "wanted"), SYMBOLIC, ids=str)
+def test_shapes_that_are_asked_for_are_those_of_symbols(name, shape, wanted):
+    if any(size is None for size in wanted):
+        assert getattr(ops, name)(KerasTensor(shape), wanted).shape == wanted
+        return
+    try:
+        expected = getattr(keras.ops, name)(keras.KerasTensor(shape), wanted).shape
+    except ValueError:
+        with pytest.raises(ValueError, match=name):
+            getattr(ops, name)(KerasTensor(shape), wanted)
+    else:
+        assert getattr(ops, name)(KerasTensor(shape), wanted).shape == expected
 
 
 def test_vectorize():
@@ -333,8 +369,14 @@ def test_vectorize():
         (lambda: ops.select([True], []), "same length"),
         (lambda: ops.array([[1, 2], [3]]), "inhomogeneous|nested lists"),
         (lambda: ops.bincount(np.ones(2, int), sparse=True), "sparse=False"),
+        (lambda: ops.diagonal(np.ones((2, 2)), axis1=1, axis2=-1), "cannot be the same"),
+        (lambda: ops.reshape(np.ones((2, 2)), (-2, 2)), "must be a non-negative integer, or -1"),
+        (lambda: ops.reshape(np.ones((2, 2)), (-1, -1)), "must be a non-negative integer, or -1"),
+        (lambda: ops.transpose(np.ones((2, 2)), (0, 0)), r"valid permutation.*axes=\[0, 0\]"),
+        (lambda: ops.unstack(KerasTensor((2, None)), axis=1), "Cannot infer argument `num` from shape"),
+        (lambda: ops.broadcast_to(KerasTensor((2, 3)), (3,)), r"cannot be broadcast to \(3,\)"),
     ],
-    ids=map(str, range(15)),
+    ids=map(str, range(21)),
 )
 def test_wrong_calls_say_what_to_do(call, message):
     with pytest.raises(ValueError, match=message):

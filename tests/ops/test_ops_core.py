@@ -21,11 +21,51 @@ def test_cast(dtype):
 
 
 @pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")  # Keras's
-@pytest.mark.parametrize("dtype", ["uint8", "int8", "int32", "float16", "bool"])
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int32", "float16", "bool"])
 def test_saturate_cast(dtype):
     x = np.array([-1.5, 0.0, 300.7, 5.6, -1e4, 1e4], "float32")
     assert_operation_matches("saturate_cast", x, dtype, gradient=False, shapes=False)
     assert_operation_matches("saturate_cast", np.array([-200, 0, 200]), dtype)
+
+
+WIDE = np.arange(12).reshape(3, 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("convert_to_tensor", ()),
+        ("add", (1,)),
+        ("max", ()),
+        ("sort", ()),
+        ("argmax", (1,)),
+        ("clip", (1, 5)),
+        ("greater", (3,)),
+        ("subtract", (2,)),
+        ("one_hot", (12,)),
+        ("mean", ()),
+        ("cast", ("uint32",)),
+        ("saturate_cast", ("uint8",)),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
+@pytest.mark.parametrize("dtype", ["uint16", "uint32"])
+def test_unsigned_integers_with_which_torch_hardly_computes(name, arguments, dtype):
+    x = WIDE.astype(dtype)
+    assert_close(getattr(ops, name)(x, *arguments), getattr(keras.ops, name)(x, *arguments))
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "uint32"])
+def test_fit_on_unsigned_integers(dtype):
+    x, y = WIDE.astype(dtype), np.array([0, 1, 2], dtype)
+    model = tk.Sequential([tk.layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(x, y, batch_size=2, verbose=0).history
+    assert set(history) == {"accuracy", "loss"}
+    metric = tk.metrics.SparseCategoricalAccuracy()
+    metric.update_state(y, np.eye(3, dtype="float32"))
+    assert float(metric.result()) == 1.0
+    assert tk.layers.Resizing(4, 4)(np.ones((2, 2, 3), dtype)).dtype in (torch.int32, torch.int64)
 
 
 def test_saturate_cast_of_infinity_is_the_end_of_the_range():

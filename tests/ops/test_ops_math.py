@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+import torchkeras_lite as tk
 from ops.operation_oracle import assert_operation_matches
 from torchkeras_lite import ops
 from torchkeras_lite.engine.keras_tensor import KerasTensor
@@ -30,10 +31,36 @@ def test_empty_segments_of_integers_hold_the_neutral_value():
     assert found.tolist() == [3, 2**31 - 1, 4]
 
 
-def test_symbolic_segments_need_their_number():
+SEGMENTS = {
+    "number": ((None, 4), (10,), 5),
+    "no number": ((None, 4), (10,), None),
+    "vectors": ((10,), (10,), None),
+    "both unknown": ((None, 2, 3), (None,), 4),
+}
+
+
+@pytest.mark.parametrize("case", SEGMENTS)
+@pytest.mark.parametrize("name", ["segment_sum", "segment_max"])
+def test_symbolic_segments(name, case):
+    rows, numbers, count = SEGMENTS[case]
+    found = getattr(ops, name)(KerasTensor(rows), KerasTensor(numbers, "int32"), count)
+    theirs = getattr(keras.ops, name)(keras.KerasTensor(rows), keras.KerasTensor(numbers, "int32"), count)
+    assert (found.shape, found.dtype) == (theirs.shape, theirs.dtype)
+
+
+def test_models_count_segments_when_they_run():
+    rows, numbers = tk.Input((2,)), tk.Input((), dtype="int32")
+    model = tk.Model([rows, numbers], ops.segment_sum(rows, numbers))
+    found = model([np.ones((3, 2), "float32"), np.array([0, 2, 2])])
+    assert found.tolist() == [[1, 1], [0, 0], [2, 2]]
+
+
+def test_segments_that_do_not_fit_are_refused():
     x = keras.ops.convert_to_tensor([1.0, 2.0])
     with pytest.raises(ValueError, match="pass `num_segments`"):
-        ops.segment_sum(KerasTensor((2,)), KerasTensor((2,), "int32"))
+        tk.layers.Lambda(lambda part: ops.segment_sum(part, [0, 1]))(KerasTensor((2, 2)))
+    with pytest.raises(ValueError, match="same leading dimension"):
+        ops.segment_sum(KerasTensor((2,)), KerasTensor((3,), "int32"))
     with pytest.raises(ValueError, match="1-D vector"):
         ops.segment_sum(x, np.zeros((2, 1), int))
     with pytest.raises(ValueError, match="same leading dimension"):

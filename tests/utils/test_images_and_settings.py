@@ -190,7 +190,9 @@ def test_settings_are_removed():
 def test_source_inputs():
     first, second = tkl.Input((3,)), tkl.Input((3,))
     total = tkl.layers.Dense(2)(first) + tkl.layers.Dense(2)(second) + torch.relu(tkl.layers.Dense(2)(first))
-    assert [id(one) for one in utils.get_source_inputs(total)] == [id(first), id(second)]
+    assert utils.get_source_inputs(total) == [first, second]
+    left, right = tkl.KerasTensor((2,)), tkl.KerasTensor((2,))
+    assert utils.get_source_inputs((left + right) * 2) == [left, right]
     assert utils.get_source_inputs(first)[0] is first
     assert utils.get_source_inputs(3) == 3
 

@@ -5,7 +5,7 @@ import torch
 
 from torchkeras_lite.base import config
 from torchkeras_lite.base.device import default_device
-from torchkeras_lite.base.dtypes import torch_dtype
+from torchkeras_lite.base.dtypes import torch_dtype, widened
 
 
 def as_tensor(x):
@@ -16,7 +16,7 @@ def as_tensor(x):
     if isinstance(x, torch.Tensor) or hasattr(x, "__torch_function__"):
         return x
     if isinstance(x, (np.ndarray, np.generic)):
-        return torch.as_tensor(x, device=default_device())
+        return widened(torch.as_tensor(x, device=default_device()))
     tensor = torch.as_tensor(x, device=default_device())
     if tensor.is_floating_point():
         return tensor.to(torch_dtype(config.floatx()))

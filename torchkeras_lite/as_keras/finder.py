@@ -1,6 +1,7 @@
 """What Python asks for modules called `keras` and `tensorflow`."""
 
 import dis
+import functools
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -16,6 +17,10 @@ CHILDREN = str(Path(__file__).with_name("children"))
 _INSTALLED = frozenset(("site-packages", "dist-packages"))
 _STANDARD = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib")})
 _MACHINERY = ("importlib", "_frozen_importlib", "sitecustomize", __name__)
+
+
+class Hidden(ModuleNotFoundError):
+    """An installed module is asked for that is not there for who asks."""
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -49,14 +54,14 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """Say that a module is not there, even where it is installed.
 
         Raises:
-            ModuleNotFoundError: it is installed, and would be found by the next finder.
+            Hidden: it is installed, and would be found by the next finder.
         """
         if "." in fullname or any(
             finder.find_spec(fullname, None)
             for finder in sys.meta_path
             if finder is not self and hasattr(finder, "find_spec")
         ):
-            raise ModuleNotFoundError(
+            raise Hidden(
                 f"No module named {fullname!r}: torchkeras_lite.as_keras stands for Keras here, and only the "
                 "program itself may ask for its TensorFlow facade.",
                 name=fullname,
@@ -115,6 +120,22 @@ def _asks_for_member():
     return frame is not None
 
 
+def _without_hidden(find_spec):
+    """Return `importlib.util.find_spec` with `None` for hidden modules: an error is no answer to who asks.
+
+    (The compiler of torch asks for TensorFlow when it is imported.)
+    """
+
+    @functools.wraps(find_spec)
+    def called(name, package=None):
+        try:
+            return find_spec(name, package)
+        except Hidden:
+            return None
+
+    return called
+
+
 def install():
     """Let `keras` and `tensorflow` mean this package from now on, in this process and those that it starts.
 
@@ -129,6 +150,7 @@ def install():
         )
     if not any(isinstance(finder, Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, Finder())
+        importlib.util.find_spec = _without_hidden(importlib.util.find_spec)
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if CHILDREN not in paths:
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (CHILDREN, *paths)))

@@ -6,7 +6,9 @@ import sys
 import types
 from dataclasses import dataclass
 
+from torchkeras_lite.as_keras.private_members import MEMBERS
 from torchkeras_lite.as_keras.private_modules import MODULES
+from torchkeras_lite.base import old_rooms
 from torchkeras_lite.base.old_names import tell
 from torchkeras_lite.legacy import keras_names as names
 from torchkeras_lite.saving.places import KERAS_VERSION
@@ -45,7 +47,10 @@ def target_of(fullname, as_member=False):
         return Target(public, path)
     first, _, last = path.rpartition(".")
     is_module = last in MODULES or path in PRIVATE or not (as_member or last[:1].isupper())
-    if (path.split(".")[0] in PRIVATE and is_module) or names.inner_room(first, last) is not None:
+    is_old = names.inner_room(first, last) is not None or (
+        last in old_rooms.MODULES.get(first, ()) and not as_member
+    )
+    if is_old or (path.split(".")[0] in PRIVATE and is_module):
         place = names.nearest_room(path.removeprefix("src.").removeprefix("engine."))
         return Target(names.room(place), path)
     return None
@@ -140,6 +145,8 @@ class Alias(types.ModuleType):
         room, path = self._target.room, self._target.path
         if path is None:
             return getattr(room, name)
+        if name in MEMBERS and path.split(".")[0] == "src":
+            return MEMBERS[name]
         if names.has(path, name) or (names.room(path) is None and name in getattr(room, "__all__", ())):
             return getattr(room, name)
         place = names.place_of(path.removeprefix("src.").removeprefix("engine."), name)

@@ -2,6 +2,8 @@
 
 import torch
 
+from torchkeras_lite.base.dtypes import widened
+
 _returned: dict[str, type | None] = {"class": None}
 
 
@@ -17,5 +19,5 @@ def return_as(tensor_class):
 
 def as_tensor(array, device):
     """Return an array as a tensor on a device."""
-    tensor = torch.as_tensor(array, device=device)
+    tensor = widened(torch.as_tensor(array, device=device))
     return tensor if _returned["class"] is None else tensor.as_subclass(_returned["class"])

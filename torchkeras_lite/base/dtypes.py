@@ -13,8 +13,8 @@ TORCH_DTYPES = {
     "int16": torch.int16,
     "int8": torch.int8,
     "uint8": torch.uint8,
-    "uint16": torch.uint16,
-    "uint32": torch.uint32,
+    "uint16": torch.int32,  # as in Keras, because torch neither adds nor compares uint16 and uint32
+    "uint32": torch.int64,
     "uint64": torch.uint64,
     "bool": torch.bool,
     "complex64": torch.complex64,
@@ -22,7 +22,12 @@ TORCH_DTYPES = {
     "float8_e4m3fn": torch.float8_e4m3fn,
     "float8_e5m2": torch.float8_e5m2,
 }
-NAMES = {dtype: name for name, dtype in TORCH_DTYPES.items()}
+NAMES = {
+    **{dtype: name for name, dtype in TORCH_DTYPES.items() if name not in ("uint16", "uint32")},
+    torch.uint16: "uint16",
+    torch.uint32: "uint32",
+}
+_WIDER = {torch.uint16: torch.int32, torch.uint32: torch.int64}
 PYTHON_TYPES = {bool: "bool", int: "int32", float: "float32"}
 ALIASES = {
     "float": "float32",
@@ -68,6 +73,11 @@ def torch_dtype(dtype):
     if name == "string":
         raise ValueError("torch has no string tensors; encode text as integers first.")
     return TORCH_DTYPES[name]
+
+
+def widened(tensor):
+    """Return `tensor`; of uint16 or uint32, with which torch hardly computes, as int32 or int64."""
+    return tensor.to(_WIDER[tensor.dtype]) if tensor.dtype in _WIDER else tensor
 
 
 def is_float(dtype):

@@ -1,7 +1,8 @@
 """Members of rooms that Keras 1, Keras 2 and tf.keras had: where what does the same is, or what to do.
 
 `RENAMED` gives places in this package: `"layers.LSTM"`, or a whole room. What is in `GONE` can be imported,
-and raises an error when it is used. `GONE_ATTRIBUTES` are those of layers and models.
+and raises an error when it is used. `GONE_ATTRIBUTES` are those of layers and models. `MODULES` are the
+modules inside of rooms, with the room that has what was in them; `""` is the package.
 """
 
 _COUNTED = "write `metrics.{0}()` in `compile(metrics=[...])`"
@@ -46,6 +47,35 @@ RENAMED = {
         "CosineDecayRestarts": "optimizers.schedules.CosineDecayRestarts",
     },
     "legacy.experimental_layers": {"preprocessing": "layers"},
+    "layers.core": {
+        "Activation": "layers.Activation",
+        "ActivityRegularization": "layers.ActivityRegularization",
+        "Dropout": "layers.Dropout",
+        "Flatten": "layers.Flatten",
+        "Permute": "layers.Permute",
+        "RepeatVector": "layers.RepeatVector",
+        "Reshape": "layers.Reshape",
+        "SpatialDropout1D": "layers.SpatialDropout1D",
+        "SpatialDropout2D": "layers.SpatialDropout2D",
+        "SpatialDropout3D": "layers.SpatialDropout3D",
+        "TimeDistributedDense": "layers.Dense",
+    },
+    "layers.pooling": {
+        "GlobalAveragePooling1D": "layers.GlobalAveragePooling1D",
+        "GlobalAveragePooling2D": "layers.GlobalAveragePooling2D",
+        "GlobalAveragePooling3D": "layers.GlobalAveragePooling3D",
+        "GlobalMaxPooling1D": "layers.GlobalMaxPooling1D",
+        "GlobalMaxPooling2D": "layers.GlobalMaxPooling2D",
+        "GlobalMaxPooling3D": "layers.GlobalMaxPooling3D",
+    },
+    "layers.recurrent": {
+        "GRU": "layers.GRU",
+        "GRUCell": "layers.GRUCell",
+        "LSTM": "layers.LSTM",
+        "LSTMCell": "layers.LSTMCell",
+        "SimpleRNN": "layers.SimpleRNN",
+        "SimpleRNNCell": "layers.SimpleRNNCell",
+    },
     "losses": {"cosine": "losses.cosine_similarity", "cosine_proximity": "losses.cosine_similarity"},
     "metrics": {
         "KLD": "losses.kl_divergence",
@@ -145,6 +175,30 @@ GONE = {
         "print_summary": "call `model.summary()`",
         "to_ordinal": "write `(np.arange(num_classes - 1) < y[..., None]).astype('float32')`",
     },
+}
+MODULES = {
+    "engine": {
+        "base_layer": "layers",
+        "input_layer": "layers",
+        "sequential": "models",
+        "topology": "layers",
+        "training": "models",
+    },
+    "layers": {
+        "advanced_activations": "layers",
+        "convolutional": "layers",
+        "convolutional_recurrent": "layers",
+        "cudnn_recurrent": "layers",
+        "embeddings": "layers",
+        "experimental": "layers",
+        "local": "layers",
+        "merge": "layers",
+        "noise": "layers",
+        "normalization": "layers",
+        "wrappers": "layers",
+    },
+    "layers.experimental": {"preprocessing": "layers"},
+    "utils": {"io_utils": "utils", "multi_gpu_utils": "utils", "training_utils": "utils"},
 }
 GONE_ATTRIBUTES = {
     "W": "read `kernel`",

@@ -6,6 +6,7 @@ Layers, torch functions, operators, slices and tensor methods all end here.
 
 import itertools
 import operator
+import re
 
 import numpy as np
 import torch
@@ -148,9 +149,15 @@ def record(call):
         found = ", ".join(f"{t._shape} {t._dtype}" for t in call.inputs)
         kind = type(error) if type(error) in (TypeError, ValueError) else ValueError
         raise kind(
-            f"`{call.name}` cannot be called on symbolic tensors of shapes {found}: {error}"
+            f"`{call.name}` cannot be called on symbolic tensors of shapes {found}: {_reason(error)}"
         ) from error
     return call.emit(specs)
+
+
+def _reason(error):
+    """Return what an error says; of an axis that is not there, in Keras's words."""
+    axis = re.match(r"Dimension out of range .*\[(-?\d+), (-?\d+)\], but got (-?\d+)", str(error))
+    return "axis {2} is out of bounds, it must be from {0} to {1}.".format(*axis.groups()) if axis else error
 
 
 def record_inside_module(target, args, kwargs):
@@ -212,6 +219,19 @@ def _rehearse(module, args, kwargs, key):
     return ModuleReplay(key, pieces, places)
 
 
+def _checked_shape(shape):
+    try:
+        sizes = tuple([None if size is None else operator.index(size) for size in shape])
+    except TypeError:
+        sizes = None
+    if sizes is None or any([size is not None and size < 0 for size in sizes]):
+        raise ValueError(
+            f"KerasTensor: cannot convert {shape!r} to a shape; expected a tuple of sizes of 0 or more, with "
+            "`None` for unknown ones."
+        )
+    return sizes
+
+
 class KerasTensor:
     """A tensor without values: shape, dtype, and the call that makes it.
 
@@ -230,6 +250,7 @@ class KerasTensor:
 
     __array_ufunc__ = None
     sparse = ragged = False
+    _same = None  # of the result of `==`: whether both are one symbolic tensor
 
     def __init__(
         self,
@@ -247,7 +268,7 @@ class KerasTensor:
             raise ValueError(
                 "KerasTensor: sparse and ragged tensors have no counterpart here; pass dense ones."
             )
-        self._shape = tuple(None if size is None else int(size) for size in shape)
+        self._shape = _checked_shape(shape)
         self._dtype = dtypes.standardize_dtype(dtype)
         self.name = name or naming.auto_name(self)
         einops_backend.offer(KerasTensor)
@@ -343,11 +364,14 @@ class KerasTensor:
     def _no_values(self, *args, **kwargs):
         raise TypeError(
             f"KerasTensor '{self.name}' of shape {self._shape} is symbolic: it has no values to convert or "
-            "branch on. "
-            "Use torch functions on it, or put the code in the `call` of a Layer (or a `Lambda`)."
+            "branch on, and cannot be used as a boolean. Use torch functions on it, or put the code in the "
+            "`call` of a Layer (or a `Lambda`)."
         )
 
-    __bool__ = __float__ = __int__ = __index__ = __array__ = numpy = item = tolist = _no_values
+    def __bool__(self):
+        return self._no_values() if self._same is None else self._same
+
+    __float__ = __int__ = __index__ = __array__ = numpy = item = tolist = _no_values
 
     def __deepcopy__(self, memo):
         return self
@@ -401,3 +425,18 @@ for _name in OPERATIONS:
     setattr(KerasTensor, f"__{_name}__", _operator(_name))
 for _name in _REFLECTED:
     setattr(KerasTensor, f"__r{_name}__", _operator(_name, reflected=True))
+
+
+def _equals(self, other):
+    """Record a comparison of values; as a boolean, it tells as in Keras whether both are one tensor."""
+    if not isinstance(other, KerasTensor):
+        return record_function(operator.eq, (self, other), {}, name=OPERATIONS["eq"], counted=True)
+    try:
+        equal = record_function(operator.eq, (self, other), {}, name=OPERATIONS["eq"], counted=True)
+    except (TypeError, ValueError):  # of shapes that cannot be compared
+        return False
+    equal._same = self is other
+    return equal
+
+
+KerasTensor.__eq__ = _equals  # type: ignore[method-assign]

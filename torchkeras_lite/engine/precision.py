@@ -118,7 +118,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     def __init__(self, default_policy=None, policy_map=None):
         if policy_map is not None and not isinstance(policy_map, dict):
             raise TypeError(
-                f"DTypePolicyMap: `policy_map` must be a dict, got policy_map={policy_map!r} of type "
+                f"DTypePolicyMap: If specified, `policy_map` must be a dict, got {policy_map!r} of type "
                 f"{type(policy_map).__name__}."
             )
         self._given_default = default_policy
@@ -139,8 +139,8 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         matching = [key for key in self._policies if re.fullmatch(key, path)]
         if len(matching) > 1:
             raise ValueError(
-                f"DTypePolicyMap: path '{path}' matches several keys: {matching}. Make the expressions "
-                "exclude each other."
+                f"DTypePolicyMap: Path '{path}' matches multiple dtype policy keys: {matching}. Make the "
+                "expressions exclude each other."
             )
         return self._policies[matching[0]] if matching else self.default_policy
 

@@ -92,7 +92,7 @@ class Variable(Weight, metaclass=_AnyWeight):
             initializer = initializers.get(initializer)
             if shape is None:
                 raise ValueError(
-                    f"{owner}: when creating a Variable from an initializer, the `shape` argument should "
+                    f"{owner}: When creating a Variable from an initializer, the `shape` argument should "
                     "be specified, got "
                     f"initializer={initializer!r} and shape=None. Pass `shape=(...)`."
                 )
@@ -166,8 +166,8 @@ class Variable(Weight, metaclass=_AnyWeight):
     def _number(self):
         if self.tensor.ndim:
             raise TypeError(
-                f"Variable '{self.path}' of shape {self.shape} is no single number. Only variables "
-                "of shape () can be converted to one; take an element first."
+                f"Variable '{self.path}' of shape {self.shape} is no single number. Only scalar arrays can "
+                "be converted to Python scalars. Take an element first."
             )
         return self.value.detach()
 
@@ -262,9 +262,8 @@ def _keep(module, key, tensor):
 def _callable_or_none(variable, attribute, value):
     if value is not None and not callable(value):
         raise ValueError(
-            f"Variable '{variable.path}': expected a callable or `None` for attribute `{attribute}`, got "
-            f"{value!r}. Pass an "
-            f"object such as `{attribute}s.get(...)` returns."
+            f"Variable '{variable.path}': Invalid value for attribute `{attribute}`: expected a callable or "
+            f"`None`, got {value!r}. Pass an object such as `{attribute}s.get(...)` returns."
         )
     return value
 

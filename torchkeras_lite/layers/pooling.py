@@ -2,10 +2,13 @@
 
 import torch.nn.functional as F
 
+from torchkeras_lite.base.old_names import old_members
 from torchkeras_lite.base.windows import same_padding
 from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.layers.data_format import SpatialLayer
 from torchkeras_lite.layers.spatial_arguments import padding_mode, sizes
+
+__getattr__ = old_members(__name__)
 
 
 class Pooling(SpatialLayer):

@@ -8,6 +8,7 @@ import torch
 
 from torchkeras_lite.base import nested
 from torchkeras_lite.base.checks import describe
+from torchkeras_lite.base.old_names import old_members
 from torchkeras_lite.engine import shapes
 from torchkeras_lite.engine.auto_config import serialize_argument
 from torchkeras_lite.engine.input_spec import InputSpec
@@ -21,6 +22,8 @@ from torchkeras_lite.layers.stacked_cells import (
     initial_states,
     state_sizes,
 )
+
+__getattr__ = old_members(__name__)
 
 
 class RNN(Layer):

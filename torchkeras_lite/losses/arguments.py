@@ -8,7 +8,7 @@ import torch
 
 from torchkeras_lite.base import config, nested
 from torchkeras_lite.base.device import default_device
-from torchkeras_lite.base.dtypes import torch_dtype
+from torchkeras_lite.base.dtypes import torch_dtype, widened
 from torchkeras_lite.engine.keras_tensor import KerasTensor, record_function
 
 
@@ -52,7 +52,7 @@ def to_tensor(value, dtype=None, device=None):
         return torch.as_tensor(array.astype("float32"), dtype=dtype or torch.bfloat16, device=device)
     if not array.flags.writeable or any(stride < 0 for stride in array.strides):
         array = array.copy()  # torch warns about the first and refuses the second
-    return torch.as_tensor(array, dtype=dtype, device=device)
+    return widened(torch.as_tensor(array, dtype=dtype, device=device))
 
 
 def device_of(structure):

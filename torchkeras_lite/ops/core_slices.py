@@ -12,8 +12,8 @@ def _slices(owner, ndim, start_indices, sizes):
     for name, given in (("start_indices", start_indices), ("shape", sizes)):
         if len(given) != ndim:
             raise ValueError(
-                f"{owner}: The number of dimensions in `inputs` must match the number of dimensions in "
-                f"`{name}`. Received: {ndim} and {name}={given}. Pass one number for each axis."
+                f"{owner}: The number of dimensions in `{name}` must match the number of dimensions in "
+                f"`inputs`. Received: {ndim} and {name}={given}. Pass one number for each axis."
             )
     if isinstance(start_indices, torch.Tensor):
         start_indices = start_indices.tolist()

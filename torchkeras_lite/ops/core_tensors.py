@@ -28,13 +28,14 @@ def saturate_cast(x, dtype):
 
     Source: Keras 3 `keras.ops.saturate_cast`.
     """
+    asked = getattr(torch, dtypes.standardize_dtype(dtype))  # of uint16, not of what holds it
     x, dtype = as_tensor(x), dtypes.torch_dtype(dtype)
     if dtype == torch.bool:
         return x.clamp(0, 1).to(dtype)
     if x.dtype == torch.bool or x.is_complex() or dtype.is_complex:
         return cast(x, dtype)
     x = x.long() if x.dtype in (torch.uint16, torch.uint32) else x  # which torch cannot clamp
-    least, most = _range(dtype)
+    least, most = _range(asked)
     own_least, own_most = _range(x.dtype)
     clamped = x.clamp(max(least, own_least), min(most, own_most)).to(dtype)
     if x.is_floating_point() and not dtype.is_floating_point:  # whose ends floats may not have
@@ -196,6 +197,21 @@ def unstack(x, num=None, axis=0):
             f"unstack: expected axis {axis} of size num={num}, got an input of shape {tuple(x.shape)}."
         )
     return x.unbind(axis) if num is None else tuple(x.select(axis, place) for place in range(num))
+
+
+def _unstack_spec(x, num=None, axis=0):
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"unstack: axis {axis} is out of bounds for a tensor of shape {x.shape}.")
+    axis %= x.ndim
+    num = x.shape[axis] if num is None else num
+    if num is None:
+        raise ValueError(
+            f"unstack: Cannot infer argument `num` from shape {x.shape}, with axis {axis} unknown. Pass it."
+        )
+    return tuple(KerasTensor((*x.shape[:axis], *x.shape[axis + 1 :]), x.dtype) for _ in range(num))
+
+
+unstack.compute_output_spec = _unstack_spec
 
 
 def custom_gradient(f):

@@ -148,10 +148,18 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
         x: Tensor with two axes or more.
         offset: Which diagonal: 0 the main one, positive above it.
         axis1, axis2: The two axes.
+
+    Raises:
+        ValueError: fewer than two axes; the same axis twice.
     """
     x = as_tensor(x)
     if x.ndim < 2:
         raise ValueError(f"diagonal: `x` must have 2 dimensions or more, got shape {tuple(x.shape)}.")
+    if (axis1 - axis2) % x.ndim == 0:
+        raise ValueError(
+            f"diagonal: `axis1` and `axis2` cannot be the same, got axis1={axis1} and axis2={axis2} of a "
+            f"tensor of shape {tuple(x.shape)}."
+        )
     return torch.diagonal(x, offset, axis1, axis2)
 
 

@@ -7,7 +7,7 @@ import torch
 
 from torchkeras_lite.base import config, nested
 from torchkeras_lite.base.device import default_device
-from torchkeras_lite.base.dtypes import torch_dtype
+from torchkeras_lite.base.dtypes import torch_dtype, widened
 from torchkeras_lite.engine.weights import Weight
 
 Tensor = torch.Tensor
@@ -17,8 +17,8 @@ _NUMBERS = (bool, int, float, complex)
 def as_tensor(x, dtype=None):
     """Return `x` as a tensor: itself where it is one, the value of a weight, else a new tensor.
 
-    Arrays keep their dtype. Python's floats become `floatx()`, its integers `int32`, as in Keras; lists may
-    hold tensors, which stay differentiable.
+    Arrays keep their dtype, but for uint16 and uint32, which become int32 and int64. Python's floats become
+    `floatx()`, its integers `int32`, as in Keras; lists may hold tensors, which stay differentiable.
 
     Args:
         x: Tensor, weight, array, number or nested list.
@@ -32,7 +32,7 @@ def as_tensor(x, dtype=None):
         return torch.tensor(x, dtype=dtype or _number_dtype(x), device=default_device())
     if isinstance(x, (np.ndarray, np.generic)):
         try:
-            return torch.as_tensor(x, dtype=dtype, device=default_device())
+            return widened(torch.as_tensor(x, dtype=dtype, device=default_device()))
         except (TypeError, ValueError):
             return _from_unusual_array(x).to(default_device(), dtype)
     if isinstance(x, (list, tuple)):

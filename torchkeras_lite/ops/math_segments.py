@@ -3,22 +3,28 @@
 import torch
 
 from torchkeras_lite.engine import shapes
+from torchkeras_lite.engine.keras_tensor import KerasTensor
 from torchkeras_lite.engine.operation import operation
 from torchkeras_lite.ops.inputs import Tensor, as_tensor, as_tensors, to_common, to_float
 
 
-def _reduce(owner, data, segment_ids, num_segments, mode):
-    data, segment_ids = as_tensors([data, segment_ids])
+def _check_segments(owner, data, segment_ids):
     if segment_ids.ndim != 1:
         raise ValueError(
             f"{owner}: Argument `segment_ids` should be an 1-D vector, got shape {tuple(segment_ids.shape)}. "
             "Flatten it, and the axes of `data` with it, or use `vectorized_map`."
         )
-    if data.ndim == 0 or data.shape[0] != segment_ids.shape[0]:
+    rows = {data.shape[0] if data.ndim else 0, segment_ids.shape[0]} - {None}
+    if data.ndim == 0 or len(rows) > 1:
         raise ValueError(
             f"{owner}: Argument `segment_ids` and `data` should have same leading dimension. Got "
             f"{tuple(segment_ids.shape)} v.s. {tuple(data.shape)}."
         )
+
+
+def _reduce(owner, data, segment_ids, num_segments, mode):
+    data, segment_ids = as_tensors([data, segment_ids])
+    _check_segments(owner, data, segment_ids)
     if num_segments is None:
         if shapes.is_probing():
             raise ValueError(f"{owner}: on symbolic tensors, pass `num_segments`.")
@@ -32,6 +38,13 @@ def _reduce(owner, data, segment_ids, num_segments, mode):
     start = data.new_full(shape, _neutral(data.dtype, mode))
     places = places.reshape(-1, *(1 for _ in data.shape[1:])).expand(data.shape)
     return start.scatter_reduce(0, places, data, mode)[:-1]
+
+
+def _segments_spec(data, segment_ids, num_segments=None, sorted=False):
+    """Return the symbolic result, whose number of rows nobody knows without `num_segments`."""
+    data, segment_ids = (x if isinstance(x, KerasTensor) else as_tensor(x) for x in (data, segment_ids))
+    _check_segments("segment reduction", data, segment_ids)
+    return KerasTensor((num_segments, *data.shape[1:]), data.dtype)
 
 
 def _neutral(dtype, mode):
@@ -59,7 +72,8 @@ def segment_sum(data, segment_ids, num_segments=None, sorted=False):
         A tensor with `num_segments` rows; those that no row went to are 0.
 
     Raises:
-        ValueError: `segment_ids` that are no vector; no `num_segments` on symbolic tensors.
+        ValueError: `segment_ids` that are no vector; no `num_segments` in a layer that is called on symbolic
+            tensors.
 
     Source: Keras 3 `keras.ops.segment_sum`; torch's `index_add`.
     """
@@ -101,6 +115,10 @@ def segment_prod(data, segment_ids, num_segments=None, sorted=False):
     Source: Keras 3 `keras.ops.segment_prod`; torch's `scatter_reduce`.
     """
     return _reduce("segment_prod", data, segment_ids, num_segments, "prod")
+
+
+for _operation in (segment_sum, segment_max, segment_min, segment_prod):
+    _operation.compute_output_spec = _segments_spec
 
 
 @operation

@@ -1,8 +1,12 @@
 """Shapes and the order of values: reshaping, moving axes, repeating, turning."""
 
+import math
+
+import numpy as np
 import torch
 
-from torchkeras_lite.base.dtypes import torch_dtype
+from torchkeras_lite.base.dtypes import standardize_dtype, widened
+from torchkeras_lite.engine.keras_tensor import KerasTensor
 from torchkeras_lite.engine.operation import operation
 from torchkeras_lite.ops.inputs import Tensor, as_tensor
 
@@ -14,6 +18,12 @@ def sizes(shape):
     return (shape,) if not isinstance(shape, (list, tuple)) else tuple(shape)
 
 
+_NEWSHAPE = (
+    "reshape: Each dimension in `newshape` must be a non-negative integer, or -1 for a single unknown one, "
+    "got newshape={}."
+)
+
+
 @operation
 def reshape(x, newshape):
     """Return `x` in another shape.
@@ -21,11 +31,35 @@ def reshape(x, newshape):
     Args:
         x: Tensor.
         newshape: The shape, with -1 (or `None`) for one size that follows from the others.
+
+    Raises:
+        ValueError: a size below -1, or -1 twice.
     """
     x = x if isinstance(x, Tensor) else as_tensor(x)
     if type(newshape) is not tuple or None in newshape:
         newshape = [-1 if size is None else size for size in sizes(newshape)]
-    return torch.reshape(x, newshape)
+    try:
+        return torch.reshape(x, newshape)
+    except RuntimeError as error:
+        if not str(error).startswith(("invalid shape dimension", "only one dimension")):
+            raise
+        raise ValueError(_NEWSHAPE.format(tuple(newshape))) from None
+
+
+def _reshape_spec(x, newshape):
+    """Return the symbolic result, whose shape is believed where nobody knows how many values `x` has."""
+    wanted = tuple([-1 if size is None else size for size in sizes(newshape)])
+    if min(wanted, default=0) < -1 or wanted.count(-1) > 1:
+        raise ValueError(_NEWSHAPE.format(wanted))
+    if None in x.shape:
+        return KerasTensor([None if size == -1 else size for size in wanted], x.dtype)
+    total, known = math.prod(x.shape), math.prod(size for size in wanted if size != -1)
+    if total % known if known and -1 in wanted else total != known or -1 in wanted:
+        raise ValueError(f"reshape: shape {wanted} is invalid for a tensor of shape {x.shape}.")
+    return KerasTensor([total // known if size == -1 else size for size in wanted], x.dtype)
+
+
+reshape.compute_output_spec = _reshape_spec
 
 
 @operation
@@ -41,9 +75,20 @@ def transpose(x, axes=None):
     Args:
         x: Tensor.
         axes: The axes in their new order; `None` turns the order round.
+
+    Raises:
+        ValueError: an axis twice.
     """
     x = x if isinstance(x, Tensor) else as_tensor(x)
-    return torch.permute(x, tuple(range(x.ndim - 1, -1, -1)) if axes is None else tuple(axes))
+    try:
+        return torch.permute(x, tuple(range(x.ndim - 1, -1, -1)) if axes is None else tuple(axes))
+    except RuntimeError as error:
+        if not str(error).startswith("permute()"):
+            raise
+        raise ValueError(
+            f"transpose: expected a valid permutation of the axes of a tensor of shape {tuple(x.shape)}, got "
+            f"axes={list(axes)}."
+        ) from None
 
 
 @operation
@@ -96,6 +141,19 @@ def broadcast_to(x, shape):
     return torch.broadcast_to(as_tensor(x), sizes(shape))
 
 
+def _broadcast_spec(x, shape):
+    wanted = sizes(shape)
+    before = len(wanted) - x.ndim
+    axes = list(zip(x.shape, wanted[before:], strict=True)) if before >= 0 else None
+    if axes is None or any(size not in (None, 1, target) and target != -1 for size, target in axes):
+        raise ValueError(f"broadcast_to: a tensor of shape {x.shape} cannot be broadcast to {wanted}.")
+    sizes_of_axes = [size if target == -1 else target for size, target in axes]
+    return KerasTensor((*wanted[:before], *sizes_of_axes), x.dtype)
+
+
+broadcast_to.compute_output_spec = _broadcast_spec
+
+
 @operation
 def repeat(x, repeats, axis=None):
     """Return `x` with every value repeated, one repetition beside the other.
@@ -143,9 +201,11 @@ def roll(x, shift, axis=None):
 
     Args:
         x: Tensor.
-        shift: Number of places, or a tuple with one for each axis.
+        shift: Number of places for all axes, or a tuple with one for each.
         axis: Axis or tuple of axes; `None`: of the flattened tensor, in its old shape.
     """
+    if isinstance(shift, int) and isinstance(axis, (list, tuple)):
+        shift = (shift,) * len(axis)
     return torch.roll(as_tensor(x), shift, axis)
 
 
@@ -179,8 +239,11 @@ def ndim(x):
 @operation
 def view(x, dtype=None):
     """Return the same bytes read as another dtype; the last axis grows or shrinks with it."""
-    x = as_tensor(x)
-    return x if dtype is None else x.view(torch_dtype(dtype))
+    if dtype is None:
+        return as_tensor(x)
+    if isinstance(x, np.ndarray) and x.dtype.kind == "u":  # of which `as_tensor` makes wider integers
+        x = x.view(x.dtype.name.removeprefix("u"))
+    return widened(as_tensor(x).view(getattr(torch, standardize_dtype(dtype))))
 
 
 @operation

@@ -229,6 +229,8 @@ def unique(
         results.append(counts)
     if size is not None:
         fills = [fill_value, *[0] * (len(results) - 1)]
+        if return_index and flat.shape[dim]:
+            fills[1] = results[1][0]
         dims = [dim, *[0] * (len(results) - 1)]
         results = [_resize(*given, size) for given in zip(results, dims, fills, strict=True)]
     if return_inverse:
@@ -264,5 +266,5 @@ def _resize(x, dim, fill, size):
         return x.narrow(dim, 0, size)
     missing = list(x.shape)
     missing[dim] = size - x.shape[dim]
-    filling = x.new_full(missing, 0 if fill is None else fill)
+    filling = fill.expand(missing) if isinstance(fill, Tensor) else x.new_full(missing, fill or 0)
     return torch.cat([x, filling], dim)
