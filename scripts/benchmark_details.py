@@ -2,11 +2,13 @@
 
 import contextlib
 import io
+import os
 import statistics
 import subprocess
 import sys
 import time
 import timeit
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,6 +29,7 @@ def details():
     found["verbose=1 / verbose=0, mlp"] = bars(every["mlp"])
     found |= calls()
     found["train_on_batch / bare step, mlp"] = on_batch(every["mlp"])
+    found |= memory()
     found["import above torch, s"] = start("import torch", "import torch, torchkeras_lite")
     found["200 layers built, ms"] = started(BUILD)
     found["first fit of a small model, ms"] = started(FIRST_FIT)
@@ -105,7 +108,7 @@ def calls():
 
 
 def on_batch(workload):
-    """Return `train_on_batch` against a bare step."""
+    """Return `train_on_batch` against a bare step that keeps the same loss and metric."""
     model, net = workload.compiled(keras), workload.torch_net("cpu")
     optimizer = torch.optim.Adam(net.parameters(), fused=True)
     x, y = (array[: workload.batch_size] for array in workload.torch_arrays("cpu"))
@@ -113,16 +116,95 @@ def on_batch(workload):
     def bare():
         for _ in range(200):
             optimizer.zero_grad(set_to_none=True)
-            loss = torch_loss(workload.kind, net(x), y)
+            outputs = net(x)
+            loss = torch_loss(workload.kind, outputs, y)
             loss.backward()
             optimizer.step()
-            loss.item()
+            with torch.no_grad():
+                metric = torch_metric(workload.kind, outputs, y)
+            loss.item(), metric.item()
 
     def ours():
         for _ in range(200):
             model.train_on_batch(x, y)
 
     return ratio(ours, bare)
+
+
+MEMORY = """
+import resource, sys
+import torch
+from benchmark_columns import ours, tuned
+from benchmark_workloads import workloads
+torch.set_num_threads(1)
+workload = workloads(steps=0.25)[sys.argv[1]]
+epoch = {"ours": ours, "loop": tuned}[sys.argv[2]](workload, "cpu")
+for _ in range(3):
+    epoch()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+STREAMING = """
+import resource
+import numpy as np
+import torchkeras_lite as keras
+layers = keras.layers
+model = keras.Sequential([keras.Input((256,)), layers.Dense(512, "relu"), layers.Dense(1)])
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+def stream(batches):
+    for _ in range(batches):
+        yield np.ones((256, 256), "float32")
+
+model.predict(stream(50), verbose=0)
+before = peak()
+result = model.predict(stream(1000), verbose=0)
+print(peak() - before - result.nbytes // 1024)
+"""
+CALLS = """
+import gc
+import numpy as np
+import torch
+import torchkeras_lite as keras
+layers = keras.layers
+model = keras.Sequential([keras.Input((16,)), layers.Dense(32, "relu"), layers.Dense(1)])
+model.compile("adam", "mse")
+x, y = np.ones((64, 16), "float32"), np.ones((64, 1), "float32")
+
+def use(times):
+    for _ in range(times):
+        model.fit(x, y, verbose=0)
+        model.evaluate(x, y, verbose=0)
+        model.predict(x, verbose=0)
+        model.train_on_batch(x, y)
+        model(x)
+    gc.collect()
+    return len(gc.get_objects()), sum(t.nbytes for t in gc.get_objects() if type(t) is torch.Tensor)
+
+before = use(20)
+after = use(300)
+print(after[0] - before[0] + (after[1] - before[1]))
+"""
+
+
+def memory():
+    """Return peak memory of training as ratios, and what `predict` and 300 calls leave behind."""
+
+    def printed(code, *arguments):
+        command = [sys.executable, "-c", code, *arguments]
+        folder = str(Path(__file__).parent)
+        paths = [folder, str(Path(keras.__file__).parent.parent)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        return int(
+            subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+        )
+
+    found = {}
+    for name in ("mlp", "cnn", "resnet"):
+        ratio = printed(MEMORY, name, "ours") / printed(MEMORY, name, "loop")
+        found[f"peak memory / loop, {name}"] = round(ratio, 3)
+    found["growth of predict on a stream of 256 MB, KiB"] = printed(STREAMING)
+    found["growth over 300 calls of each loop, objects and bytes"] = printed(CALLS)
+    return found
 
 
 def start(less, more, rounds=5):

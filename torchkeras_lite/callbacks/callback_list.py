@@ -1,6 +1,7 @@
 """Several callbacks as one, at no cost for hooks that none of them has."""
 
 import weakref
+from time import perf_counter
 
 from torchkeras_lite.base import nested
 from torchkeras_lite.callbacks.callback import Callback
@@ -17,6 +18,13 @@ BATCH_HOOKS = {
     for mode in ("train", "test", "predict")
     for place in ("begin", "end")
 }
+
+# Hooks for the end of a batch that have nothing to do before the bar's next drawing.
+PATIENT = (
+    ProgbarLogger.on_train_batch_end,
+    ProgbarLogger.on_test_batch_end,
+    ProgbarLogger.on_predict_batch_end,
+)
 
 
 class CallbackList(Callback):
@@ -96,8 +104,9 @@ class CallbackList(Callback):
     def find_batch_hooks(self):
         """Find out which callbacks have hooks for batches. To be called when a hook was replaced
         meanwhile."""
+        callbacks = self._last_ones_last()
         self._hooks = {
-            name: [h for c in self._last_ones_last() if (h := batch_hook(c, *names))]
+            name: [hook for callback in callbacks if (hook := batch_hook(callback, *names))]
             for name, names in BATCH_HOOKS.items()
         }
         self._train_begin, self._train_end = self._hooks["train_batch_begin"], self._hooks["train_batch_end"]
@@ -106,9 +115,28 @@ class CallbackList(Callback):
         self.has_predict_batch_hooks = bool(
             self._hooks["predict_batch_begin"] or self._hooks["predict_batch_end"]
         )
+        self._bars = {mode: self._only_bar(mode) for mode in ("train", "test", "predict") if callbacks}
+
+    def _only_bar(self, mode):
+        """Return the bar where it alone has hooks for batches of a mode, else `None`."""
+        hooks = self._hooks[f"{mode}_batch_begin"] + self._hooks[f"{mode}_batch_end"]
+        waits = [getattr(hook, "__func__", None) in PATIENT for hook in hooks]
+        return hooks[0].__self__ if waits == [True] else None
+
+    def can_wait(self, mode):
+        """Whether the hooks of a batch that ended need not be called: there is the bar alone, and it is not
+        drawn yet. They must be called for the last batch of an epoch then.
+
+        Args:
+            mode: `"train"`, `"test"` or `"predict"`.
+        """
+        bar = self._bars.get(mode)
+        return bar is not None and perf_counter() < bar.next_draw
 
     def _last_ones_last(self):
         """Return the callbacks in their order, those behind that note what the others did."""
+        if not self.callbacks:
+            return []
         return sorted(self.callbacks, key=lambda callback: getattr(callback, "acts_last", False))
 
     def _call(self, hook, *arguments, logs, callbacks=None):

@@ -18,6 +18,7 @@ class ProgbarLogger(Callback):
 
     Attributes:
         interval: Least time between two drawings, in seconds.
+        next_draw: Time of `perf_counter` before which the bar is not drawn.
 
     Source: Keras 3 `keras.callbacks.ProgbarLogger`.
     """
@@ -34,7 +35,7 @@ class ProgbarLogger(Callback):
         self.verbose = 1
         self.epochs = 1
         self._in_fit = False
-        self._next_draw = 0.0
+        self.next_draw = 0.0
 
     def set_params(self, params):
         """Take `verbose`, `epochs` and `steps` (`None` where the number is not known)."""
@@ -102,7 +103,7 @@ class ProgbarLogger(Callback):
             logs: A mapping, lazy or not, or `None`. It is read only if the bar is drawn.
         """
         self.seen = step
-        if perf_counter() >= self._next_draw:
+        if perf_counter() >= self.next_draw:
             self._draw(logs)
 
     def release(self):
@@ -114,18 +115,18 @@ class ProgbarLogger(Callback):
         self.release()
         self.seen = 0
         self.progbar = Progbar(self.target, verbose=self.verbose, interval=0, stateless_metrics=())
-        self._next_draw = 0.0
+        self.next_draw = 0.0
 
     def _draw(self, logs):
         if self.progbar is None:
             self._begin()
         if self.verbose == 1 and is_live(sys.stdout):
             self.progbar.update(self.seen, list((logs or {}).items()), finalize=False)
-            self._next_draw = perf_counter() + self.interval
+            self.next_draw = perf_counter() + self.interval
         else:
             # Only the time of the first step matters, for the rate.
             self.progbar.update(self.seen, finalize=False)
-            self._next_draw = float("inf")
+            self.next_draw = float("inf")
 
     def _end(self, logs):
         if self.progbar is None:

@@ -27,19 +27,37 @@ def sublayers(module):
     return found
 
 
+def modules_in(module):
+    """Yield `module` and all modules inside, each once, outer ones first (as `modules()`, which is slow)."""
+    waiting, seen = [module], set()
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            waiting += reversed(one._modules.values())
+
+
 def all_layers(layer):
     """Return `layer` and all layers inside, each once, outer ones first."""
-    found, seen = [], set()
+    return [one for one in modules_in(layer) if one is layer or is_layer(one)]
 
-    def visit(one):
-        if id(one) not in seen:
-            seen.add(id(one))
-            found.append(one)
-            for inner in sublayers(one):
-                visit(inner)
 
-    visit(layer)
-    return found
+def parameters(module):
+    """Yield the parameters of `module` and the modules inside (as `parameters()`, which is slow)."""
+    for one in modules_in(module):
+        for parameter in one._parameters.values():
+            if parameter is not None:
+                yield parameter
+
+
+def first_tensor(module):
+    """Return the first parameter of `module` and the modules inside, else the first buffer, else `None`."""
+    first = next(parameters(module), None)
+    if first is not None:
+        return first
+    buffers = (buffer for one in modules_in(module) for buffer in one._buffers.values())
+    return next((buffer for buffer in buffers if buffer is not None), None)
 
 
 def weights(layer):
@@ -194,17 +212,13 @@ def losses(layer):
     return found
 
 
-def regularized_weights(layer):
-    """Return the trainable weights that have a regularizer."""
-    return [w for w in weights(layer) if w.regularizer is not None and w.trainable]
-
-
 def metrics(layer):
     """Return the metrics that `layer` and the layers inside keep, in attributes or lists, each once."""
     found = []
     for one in all_layers(layer):
         kept = [one.__dict__.get(name) for name in (*one._metric_attributes, *one._containers)]
-        found += [m for m in nested.flatten(kept) if hasattr(m, "update_state") and m not in found]
+        members = [member for _, member in tracking.leaves(kept, "")] if kept else ()
+        found += [m for m in members if hasattr(m, "update_state") and m not in found]
     return found
 
 

@@ -192,12 +192,16 @@ class LayerCalls(LayerState):
             return self.rematerialized_call(super().__call__, *args, **kwargs)
         return super().__call__(*args, **kwargs)
 
+    def direct_call(self):
+        """Return what computes this layer, for graphs that call it with plain tensors: see `direct`."""
+        return self.forward
+
     def rematerialized_call(self, layer_call, *args, **kwargs):
         """Call `layer_call`, which computes this layer, as the `RematScope` says in which it was made."""
         return rematerialization.call_layer(self, self._remat, layer_call, args, kwargs)
 
     def _is_on_meta(self):
-        tensor = next((t for tensors in (self.parameters(), self.buffers()) for t in tensors), None)
+        tensor = collecting.first_tensor(self)
         return tensor is None or tensor.is_meta
 
     def _standardize(self, args, kwargs):
@@ -273,9 +277,7 @@ class LayerCalls(LayerState):
             )
 
     def _own_device(self):
-        tensor = next(self.parameters(), None)
-        if tensor is None:
-            tensor = next(self.buffers(), None)
+        tensor = collecting.first_tensor(self)
         return tensor.device if tensor is not None else self._device or default_device()
 
     def _build_for(self, args, kwargs):

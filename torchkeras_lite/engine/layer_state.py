@@ -36,6 +36,7 @@ class LayerState(StoredWeights, nn.Module):
                     self._containers[name] = {}
                 return
             if isinstance(value, nn.Module):
+                tracking.refuse_in_call(self, value)
                 tracking.register_members(self, self._containers)  # they come before it
             tracking.make_room(self, name)
             if isinstance(value, (LayerParameter, LayerBuffer)):
@@ -286,9 +287,16 @@ class LayerState(StoredWeights, nn.Module):
 
     def train(self, mode=True):
         """Set the mode of this layer and all modules inside, as in torch."""
-        self.__dict__["_mode_was_set"] = True
-        nn.Module.train(self, mode)
-        self._choose_path()
+        if not isinstance(mode, bool):
+            raise ValueError(f"{describe(self)}: expected `mode` to be True or False, got {mode!r}.")
+        own = self.__dict__
+        own["training"] = mode  # `__setattr__`, and `children()`, take longer than a small layer
+        for child in self._modules.values():
+            if child is not None:
+                child.train(mode)
+        if not own["_mode_was_set"]:
+            own["_mode_was_set"] = True
+            self._choose_path()
         return self
 
     def _apply(self, function, recurse=True):

@@ -1,6 +1,7 @@
 """The base of all metrics: named state, updated batch by batch, read when asked."""
 
 import contextlib
+import types
 
 import numpy as np
 import torch
@@ -243,6 +244,9 @@ def _named_initializer(name):
     return found() if isinstance(found, type) else found
 
 
+PLAIN = {type(None), bool, int, float, str, torch.dtype, types.FunctionType}
+
+
 def _is_variable(value):
     if isinstance(value, MetricVariable):
         return True
@@ -252,6 +256,8 @@ def _is_variable(value):
 def _collect(values, variables, metrics):
     """Append the variables and metrics inside `values`, each once, to `variables` and `metrics`."""
     for value in values:
+        if type(value) in PLAIN:
+            continue
         if isinstance(value, Metric):
             if not any(value is known for known in metrics):
                 metrics.append(value)

@@ -465,7 +465,7 @@ class Model(OldModelMethods, Trainer, Layer):
 
     def __getstate__(self):
         state = super().__getstate__()
-        for key in ("_graph_module", "_generated", "_batch_step", "_compiled_steps"):
+        for key in ("_graph_module", "_generated", "_batch_step", "_compiled_steps", "_direct"):
             state.pop(key, None)
         state["_keys"] = [(self._modules[key], key) for key in self._keys.values()]
         if self._recording is not None:

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from torchkeras_lite.base import nested, text
+from torchkeras_lite.base.dtypes import widened
 from torchkeras_lite.training.frames import as_array
 
 
@@ -29,14 +30,26 @@ def _is_listed(value):
 
 
 def is_arrays(structure):
-    """Whether all leaves of a nested structure are arrays."""
+    """Whether all leaves of a nested structure are arrays.
+
+    A dict, and the outermost list, may hold `None` besides, for optional inputs. A list further in may not:
+    `[(x, y, None), ...]` are batches.
+    """
+    if is_array_like(structure):
+        return True
+    if isinstance(structure, (list, tuple)):
+        structure = [part for part in structure if part is not None]
+    return _all_arrays(structure)
+
+
+def _all_arrays(structure):
     if structure is None:
         return False
     if is_array_like(structure):
         return True
     if isinstance(structure, dict):
-        return len(structure) > 0 and all(map(is_arrays, structure.values()))
-    return isinstance(structure, (list, tuple)) and len(structure) > 0 and all(map(is_arrays, structure))
+        structure = [part for part in structure.values() if part is not None]
+    return isinstance(structure, (list, tuple)) and len(structure) > 0 and all(map(_all_arrays, structure))
 
 
 def map_arrays(function, structure):
@@ -73,10 +86,12 @@ def to_tensor(array, dtype):
             )
         if not array.flags.writeable or any(stride < 0 for stride in array.strides):
             array = array.copy()
-        array = torch.from_numpy(array) if array.ndim else torch.as_tensor(array)
+        array = widened(torch.from_numpy(array) if array.ndim else torch.as_tensor(array))
+    elif type(array) is not torch.Tensor or array.requires_grad:
+        array = array.detach().as_subclass(torch.Tensor)  # the fast paths of layers are for plain tensors
     if array.is_floating_point() and array.dtype is not dtype:
         array = array.to(dtype)
-    return array.detach().as_subclass(torch.Tensor)  # the fast paths of layers are for plain tensors
+    return array
 
 
 def to_input(array, dtype):
@@ -88,7 +103,9 @@ def to_input(array, dtype):
 def fit_dtypes(x, dtypes):
     """Cast integer inputs to floats where the model's inputs are floats; `None` stands for strings."""
     flat = nested.flatten(x)
-    if len(flat) != len(dtypes):
+    if len(flat) != len(dtypes) or all(
+        isinstance(t, torch.Tensor) and t.dtype is dtype for t, dtype in zip(flat, dtypes, strict=True)
+    ):
         return x
     cast = [
         t

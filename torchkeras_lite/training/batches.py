@@ -1,5 +1,7 @@
 """Batches of arrays, a number of batches an epoch, batches with weights for classes."""
 
+import itertools
+
 import torch
 
 from torchkeras_lite.base import nested
@@ -13,6 +15,7 @@ from torchkeras_lite.training.arrays import (
     to_tensor,
 )
 
+CUT_AT_ONCE = 256  # slices of a tensor that are cut together, which is cheaper than one by one
 SHARE_OF_MEMORY = 0.25  # of what is free on an accelerator may be taken by arrays kept there
 
 
@@ -34,6 +37,10 @@ class Batches:
     def first(self):
         """Return the first batch, for building a model; the first epoch will see it again."""
         raise NotImplementedError
+
+    def only(self):
+        """Return the one batch that there is."""
+        return next(iter(self))
 
     def begin_epoch(self):
         """Before the batches of an epoch."""
@@ -162,48 +169,70 @@ class ArrayBatches(Batches):
 
     def first(self):
         """Return the first rows as a batch, for building a model."""
-        return transfer.moved(self._take(lambda t: t[: self.batch_size]), self.device)
+        return transfer.moved(self._packed([_slice(t, 0, self.batch_size) for t in self._flat]), self.device)
 
-    def _take(self, rows):
-        flat = [None if tensor is None else rows(tensor) for tensor in self._flat]
+    def only(self):
+        """Return all rows as one batch."""
+        return super().only() if self.bounds or self.moves_data else self._packed(self._flat)
+
+    @property
+    def moves_data(self):
+        """Whether batches still have to go to the device."""
+        return self.moves and any(tensor.device != self.device for tensor in self._tensors())
+
+    def _packed(self, flat):
         return tuple(flat) if self._simple else nested.pack_like(self._template, flat)
 
     def __iter__(self):
         device = self.device
-        if not self.moves or all(t.device == device for t in self._tensors()):
+        if not self.moves_data:
             return self._epoch()
         if device.type == "cuda":
             return transfer.ahead(self._epoch(), device)
         return (transfer.moved(batch, device) for batch in self._epoch())
 
     def _epoch(self):
-        count, size = self.num_rows, self.batch_size
         if self.shuffle is True:
-            order = torch.randperm(count)
-            orders = {t.device: order.to(t.device) for t in self._tensors()}
+            order = torch.randperm(self.num_rows)
+            orders = {tensor.device: order.to(tensor.device) for tensor in self._tensors()}
             orders[None] = order.numpy()  # of strings
-            for begin in range(0, count, size):
-                start, stop = self._limits(begin)
-                chosen = {device: whole[start:stop] for device, whole in orders.items()}
-                yield self._take(lambda t, chosen=chosen: _rows(t, chosen))
-            return
-        starts = range(0, count, size)
-        if self.shuffle == "batch":
-            starts = [starts[i] for i in torch.randperm(len(starts)).tolist()]
-        for begin in starts:
-            start, stop = self._limits(begin)
-            yield self._take(lambda t, start=start, stop=stop: t[start:stop])
+            columns = [_chosen(leaf, orders, self._slices) for leaf in self._flat]
+        else:
+            starts = None
+            if self.shuffle == "batch":
+                starts = (torch.randperm(len(self)) * self.batch_size).tolist()
+            columns = [self._slices(leaf, starts) for leaf in self._flat]
+        flat = zip(*columns, strict=False)  # those of `None` have no end
+        yield from flat if self._simple else (nested.pack_like(self._template, leaves) for leaves in flat)
+
+    def _slices(self, rows, starts=None):
+        """Return the slices of one array for the batches of an epoch."""
+        if rows is None:
+            return itertools.repeat(None)
+        if starts is None and self.bounds is None and isinstance(rows, torch.Tensor):
+            if len(rows) <= self.batch_size:
+                return (rows,)
+            parts = rows.split(self.batch_size * CUT_AT_ONCE)
+            return (piece for part in parts for piece in part.split(self.batch_size))
+        starts = range(0, self.num_rows, self.batch_size) if starts is None else starts
+        return (rows[slice(*self._limits(start))] for start in starts)
 
     def _limits(self, start):
         stop = min(start + self.batch_size, self.num_rows)
         return (start, stop) if self.bounds is None else self.bounds(start, stop)
 
 
-def _rows(array, chosen):
-    """Return the chosen rows of a tensor, or of an array of strings."""
-    if isinstance(array, torch.Tensor):
-        return array.index_select(0, chosen[array.device])
-    return array[chosen[None]]
+def _slice(rows, start, stop):
+    return None if rows is None else rows[start:stop]
+
+
+def _chosen(rows, orders, slices):
+    """Return the rows of a tensor, or of an array of strings, that each slice of an order chooses."""
+    if rows is None:
+        return itertools.repeat(None)
+    if isinstance(rows, torch.Tensor):
+        return (rows.index_select(0, places) for places in slices(orders[rows.device]))
+    return (rows[places] for places in slices(orders[None]))
 
 
 class SteppedBatches(WrappedBatches):

@@ -14,6 +14,7 @@ import torch
 
 from torchkeras_lite.base import nested
 from torchkeras_lite.base.warning import warn_user
+from torchkeras_lite.engine.direct import forward_of
 from torchkeras_lite.metrics.state import MetricVariable
 from torchkeras_lite.training import steps, tracing
 from torchkeras_lite.training.cuda_graph import WARM_UP
@@ -244,7 +245,8 @@ class CompiledPredictStep(CompiledStep):
 
     def make_eager(self):
         """Return the step as torch runs it."""
-        return lambda x, *rest: self.model(x)
+        forward = forward_of(self.model)
+        return lambda x, *rest: forward(x)
 
     def kinds(self):
         """Return the one graph there is."""

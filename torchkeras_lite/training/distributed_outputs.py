@@ -28,7 +28,7 @@ class DividedOutputs(Collected):
 
     def arrays(self):
         """Return the arrays of all processes, batch by batch, in the form of the outputs."""
-        own = [np.concatenate([np.atleast_1d(piece) for piece in part]) for part in self.parts]
+        own = [part.array() for part in self.parts]
         found = processes.from_all((self.rows_of_batches, own))
         pieces = []
         for rows, arrays in found:

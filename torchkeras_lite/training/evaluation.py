@@ -7,6 +7,7 @@ import torch
 from torchkeras_lite.base import switches
 from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.callbacks import CallbackList
+from torchkeras_lite.engine.direct import forward_of
 from torchkeras_lite.training import data as batching
 from torchkeras_lite.training import failures
 from torchkeras_lite.training.arguments import optional_count, verbosity
@@ -93,7 +94,7 @@ class Validation:
 def evaluate_batches(model, batches, callbacks, most=None):
     """Run `evaluate` on batches and return its logs."""
     step = testing_step(model)
-    batch, returned, count = None, None, 0
+    batch, returned, count, told = None, None, 0, 0
     callbacks.on_test_begin()
     model.reset_metrics()  # after the hooks, which may still read the logs of the last training batch
     hooks = callbacks.has_test_batch_hooks
@@ -105,7 +106,8 @@ def evaluate_batches(model, batches, callbacks, most=None):
                     callbacks.on_test_batch_begin(count)
                 returned = step(*batch)
                 count += 1
-                if hooks:
+                if hooks and not callbacks.can_wait("test"):
+                    told = count
                     logs = lambda returned=returned: read_logs(model, returned, running=True)
                     callbacks.on_test_batch_end(count - 1, logs)
                 if count == most or getattr(model, "stop_evaluating", False):
@@ -119,6 +121,8 @@ def evaluate_batches(model, batches, callbacks, most=None):
             "The data gave no batch to evaluate. Check that it is not empty, and that a generator is not "
             "used up."
         )
+    if hooks and told != count:
+        callbacks.on_test_batch_end(count - 1, lambda: read_logs(model, returned, running=True))
     logs = read_logs(model, returned)
     callbacks.on_test_end(logs)
     return logs
@@ -205,8 +209,9 @@ def predict(model, x, batch_size=None, verbose="auto", steps=None, callbacks=Non
 def predict_batches(model, batches, callbacks, most=None):
     """Run `predict` on batches and return what was `Collected`."""
     own = own_step(model, "predict") or (compiled_step(model, "predict") if model.team is None else None)
+    forward = forward_of(model)
     collected = Collected if model.team is None else model.team.collected
-    batch, results, count = None, None, 0
+    batch, outputs, results, count, told = None, None, None, 0, 0
     callbacks.on_predict_begin()
     hooks = callbacks.has_predict_batch_hooks
     batches.begin_epoch()
@@ -215,11 +220,12 @@ def predict_batches(model, batches, callbacks, most=None):
             for batch in stream:
                 if hooks:
                     callbacks.on_predict_batch_begin(count)
-                outputs = model(batch[0]) if own is None else own(*batch)
+                outputs = forward(batch[0]) if own is None else own(*batch)
                 results = collected(outputs, batches) if results is None else results
                 results.add(outputs)
                 count += 1
-                if hooks:
+                if hooks and not callbacks.can_wait("predict"):
+                    told = count
                     callbacks.on_predict_batch_end(count - 1, {"outputs": outputs})
                 if count == most or getattr(model, "stop_predicting", False):
                     break
@@ -232,5 +238,7 @@ def predict_batches(model, batches, callbacks, most=None):
             "The data gave no batch to predict. Check that it is not empty, and that a generator is not "
             "used up."
         )
+    if hooks and told != count:
+        callbacks.on_predict_batch_end(count - 1, {"outputs": outputs})
     callbacks.on_predict_end()
     return results

@@ -97,8 +97,10 @@ def fit(
         model.history = callbacks.history
         model._initial_epoch = initial_epoch
         point = None
-        if any(getattr(callback, "takes_points", False) for callback in callbacks):
-            point = model.__dict__["training_point"] = TrainingPoint(model, batches, callbacks)
+        taking = sum(getattr(callback, "takes_points", False) for callback in callbacks)
+        team = model.team if model.team is None or model.team.alike(taking) else None
+        if taking:
+            point = model.__dict__["training_point"] = TrainingPoint(model, batches, callbacks, team)
             batches = point.batches
         run_epochs(model, batches, validation, callbacks, epochs, steps_per_epoch, verbose, point)
     except RuntimeError as error:
@@ -173,7 +175,7 @@ def train_epoch(model, batches, callbacks, most=None, look=None, first=0):
     step = training_step(model)
     run = step if look is None else look.around(step)
     per_call = model.steps_per_execution
-    batch, returned, count, open_call = None, None, first, False
+    batch, returned, count, told, open_call = None, None, first, first, False
     with contextlib.closing(iter(batches)) as stream:
         try:
             for batch in stream if count != most else ():
@@ -184,7 +186,8 @@ def train_epoch(model, batches, callbacks, most=None, look=None, first=0):
                 run = step
                 count += 1
                 open_call = count % per_call != 0
-                if hooks and not open_call:
+                if hooks and not open_call and not callbacks.can_wait("train"):
+                    told = count
                     logs = lambda returned=returned: read_logs(model, returned, running=True)
                     callbacks.on_train_batch_end(count - 1, logs)
                 if model.stop_training or count == most:
@@ -192,7 +195,7 @@ def train_epoch(model, batches, callbacks, most=None, look=None, first=0):
         except (IndexError, RuntimeError) as error:
             failures.explain(model, batch, error)
             raise
-    if open_call and callbacks.has_train_batch_hooks:
+    if told != count and callbacks.has_train_batch_hooks:
         callbacks.on_train_batch_end(count - 1, lambda: read_logs(model, returned, running=True))
     if count == 0:
         return None

@@ -5,6 +5,7 @@ import operator
 
 import torch
 
+from torchkeras_lite.engine import collecting
 from torchkeras_lite.metrics.epoch_metric import EpochValue
 from torchkeras_lite.training import data as batching
 from torchkeras_lite.training import steps
@@ -18,7 +19,7 @@ from torchkeras_lite.training.steps import to_floats
 @contextlib.contextmanager
 def mode(model, training):
     """Put `model` in a mode, and every module back in its own afterwards."""
-    changed = [module for module in model.modules() if module.training is not training]
+    changed = [module for module in collecting.modules_in(model) if module.training is not training]
     if changed:
         model.train(training)
     try:
@@ -26,7 +27,11 @@ def mode(model, training):
             yield
     finally:
         for module in changed:
-            module.training = not training
+            kept = module.__dict__ if "training" in module.__dict__ else None
+            if kept is None:  # a module of TorchScript, which keeps it elsewhere
+                module.training = not training
+            else:  # past `__setattr__`, which costs more than a layer does
+                kept["training"] = not training
 
 
 def at_most(value, limit):
@@ -107,7 +112,7 @@ def training_step(model):
 
 def step_on_batch(model):
     """Return the training step for single batches, the same one as long as the same tensors are trained."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    parameters = [p for p in collecting.parameters(model) if p.requires_grad]
     known, step = model.__dict__.get("_batch_step", ((), None))
     if step is None or len(known) != len(parameters) or any(map(operator.is_not, known, parameters)):
         if model.team is not None:
@@ -115,6 +120,8 @@ def step_on_batch(model):
         prepare_optimizer(model)
         step = training_step(model)
         model.__dict__["_batch_step"] = (parameters, step)
+    elif isinstance(step, steps.Step):
+        step.look()
     return step
 
 

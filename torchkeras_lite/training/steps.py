@@ -4,6 +4,7 @@ import torch
 
 from torchkeras_lite.base import nested
 from torchkeras_lite.engine import collecting, sharding
+from torchkeras_lite.engine.direct import forward_of
 from torchkeras_lite.optimizers import Optimizer
 
 
@@ -18,13 +19,19 @@ class Step:
 
     def __init__(self, model):
         self.model = model
-        self.regularized = collecting.regularized_weights(model)
+        self.look()
+        self.trained = model.trainable_weights
+        self.regularized = [weight for weight in self.trained if weight.regularizer is not None]
         self.loss = model.compiled_loss
         self.tracker = model.loss_tracker
         self.metrics = model.compiled_metrics
         base = model.trainer_base
         self.custom_loss = type(model).compute_loss is not base.compute_loss
         self.custom_metrics = type(model).compute_metrics is not base.compute_metrics
+
+    def look(self):
+        """Look for the quickest way through the model as it is."""
+        self.forward = forward_of(self.model)
 
     def record(self, x, y, y_pred, sample_weight, loss):
         """Add a batch to the running loss and the metrics. Gradients must be off."""
@@ -70,7 +77,7 @@ class TrainStep(Step):
 
     def __init__(self, model):
         super().__init__(model)
-        self.parameters = [weight.tensor for weight in model.trainable_weights]
+        self.parameters = [weight.tensor for weight in self.trained]
         self.optimizer = model.optimizer
         self.needs_closure = getattr(self.optimizer, "needs_closure", False)
         scales = type(self.optimizer).scale_loss is not Optimizer.scale_loss
@@ -91,7 +98,7 @@ class TrainStep(Step):
     def differentiate(self, x, y, sample_weight):
         """Compute the outputs and the loss of a batch, and leave the gradients in the parameters."""
         model = self.model
-        y_pred = model(x)
+        y_pred = self.forward(x)
         if self.custom_loss:
             loss = call_compute_loss(model, x, y, y_pred, sample_weight, training=True)
         else:
@@ -139,7 +146,7 @@ class TestStep(Step):
 
     def __call__(self, x, y, sample_weight):
         """Make the step. Nothing is returned: the loss and the metrics keep their state on the device."""
-        y_pred = self.model(x)
+        y_pred = self.forward(x)
         if self.custom_loss:
             loss = call_compute_loss(self.model, x, y, y_pred, sample_weight, training=False)
         else:
@@ -203,7 +210,9 @@ def to_floats(logs):
     logs = {**{k: v for k, v in logs.items() if not isinstance(v, dict)}, **inner} if inner else logs
     scalars = {k: v for k, v in logs.items() if isinstance(v, torch.Tensor) and v.numel() == 1}
     read = {}
-    if scalars:
+    if all(v.device.type == "cpu" for v in scalars.values()):
+        read = {k: v.item() for k, v in scalars.items()}
+    else:
         stacked = torch.stack([v.detach().reshape(()).to(torch.float64) for v in scalars.values()])
         read = dict(zip(scalars, stacked.tolist(), strict=True))
     found = {}

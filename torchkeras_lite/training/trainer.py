@@ -87,7 +87,9 @@ class Trainer:
             loss: Name, function `f(y_true, y_pred)`, `Loss`; or a loss of torch (`nn.CrossEntropyLoss()`, or
                 a function of `torch.nn.functional`), called in torch's order. With several outputs a
                 structure in the form of the outputs, a flat list, a dict by names of outputs, or one for
-                all; `None` for an output without a loss.
+                all; `None` for an output without a loss. In a structure, one loss in the place of several
+                outputs is given them together, and a list that has not the form of its outputs is several
+                losses of them.
             loss_weights: Factor of each output's loss, in the same forms.
             metrics: List of names, functions and `Metric`s, metrics of torchmetrics and functions of
                 scikit-learn (see `metrics.TorchMetric` and `metrics.EpochMetric`); with several outputs a
@@ -352,10 +354,10 @@ class Trainer:
         return nested.map_structure(lambda t: t.cpu().numpy(), outputs)
 
     def _one_batch(self, x, y=None, sample_weight=None):
-        rows = next(iter(nested.flatten(batching.map_arrays(batching.as_array, x))))
+        rows = nested.flatten(batching.map_arrays(batching.as_array, x))[0]
         batches = batching.make_batches(self, x, y, sample_weight, batch_size=max(len(rows), 1))
         preparation.ensure_built(self, batches)
-        return next(iter(batches))
+        return batches.only()
 
     def train_step(self, data):
         """Make one training step on a batch and return the logs, a dict of names to values; override for an
@@ -539,9 +541,7 @@ class Trainer:
     @property
     def data_device(self):
         """Device that data is moved to: the one of the weights."""
-        tensor = next(self.parameters(), None)
-        if tensor is None:
-            tensor = next(self.buffers(), None)
+        tensor = collecting.first_tensor(self)
         return tensor.device if tensor is not None else self._device or default_device()
 
     def input_torch_dtypes(self, x):
@@ -562,7 +562,7 @@ class Trainer:
         """Return what `compile` was given as plain values, or `None` when it was not called."""
         if not self.compiled:
             return None
-        return compilation.compile_config(self._compile_arguments)
+        return compilation.compile_config(self)
 
     def compile_from_config(self, config):
         """Compile with what `get_compile_config` returned, and make the optimizer's variables."""

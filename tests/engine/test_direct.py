@@ -1,0 +1,193 @@
+"""The function that loops call in place of a model: the same results, and no change of a model is missed."""
+
+import gc
+import pickle
+import weakref
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import torchkeras_lite as keras
+from torchkeras_lite import layers
+from torchkeras_lite.engine.direct import DirectGraph, forward_of
+
+X = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
+
+
+def stack(*more):
+    return keras.Sequential([keras.Input((8,)), layers.Dense(5, "relu"), *more, layers.Dense(3)])
+
+
+def branches():
+    inputs = keras.Input((8,))
+    x = layers.Dense(8, "tanh")(inputs)
+    x = layers.Add()([x, inputs])
+    x = layers.Concatenate()([x, layers.Dropout(0.5)(x)])
+    x = keras.ops.multiply(x, 2.0)
+    return keras.Model(inputs, [layers.Dense(2)(x), layers.BatchNormalization()(x)])
+
+
+MODELS = {
+    "stack": stack,
+    "no bias": lambda: stack(layers.Dense(4, use_bias=False)),
+    "activation layers": lambda: stack(layers.LeakyReLU(), layers.Activation("softmax")),
+    "a layer as activation": lambda: stack(layers.Dense(4, activation=layers.ReLU())),
+    "torch modules": lambda: stack(nn.Linear(5, 5), nn.Dropout(0.3)),
+    "adapted": lambda: stack(layers.Dense(4, lora_rank=2)),
+    "recurrent": lambda: stack(layers.Reshape((5, 1)), layers.LSTM(3)),
+    "branches": branches,
+    "nested": lambda: stack(keras.Sequential([keras.Input((5,)), layers.Dense(5, "elu")])),
+}
+
+
+def results(call, model, training):
+    model.train(training)
+    model.zero_grad()
+    torch.manual_seed(3)
+    outputs = [call(X)] if isinstance(call(X[:0]), torch.Tensor) else call(X)
+    torch.manual_seed(3)
+    outputs = call(X)
+    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    if training:
+        sum(output.square().sum() for output in outputs).backward()
+    return [*outputs, *(p.grad for p in model.parameters() if p.grad is not None)]
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+def test_values_and_gradients_are_those_of_the_model(make, training):
+    models = []
+    for _ in range(2):
+        keras.utils.set_random_seed(1)
+        models.append(make().train(training))
+        models[-1](X)
+    one, other = models
+    call = forward_of(one)
+    assert isinstance(call, DirectGraph)
+    found, expected = results(call, one, training), results(other, other, training)
+    assert len(found) == len(expected) > 0
+    for value, wanted in zip(found, expected, strict=True):
+        torch.testing.assert_close(value, wanted, rtol=0, atol=0)
+
+
+def add_hook(model):
+    model.layers[0].register_forward_hook(lambda module, inputs, output: output + 1)
+
+
+def add_inner_hook(model):
+    model.layers[0].linear.register_forward_hook(lambda module, inputs, output: output + 1)
+
+
+def change_activation(model):
+    model.layers[0].activation = keras.activations.get("sigmoid")
+
+
+def replace_linear(model):
+    model.layers[0].linear = nn.Linear(8, 5)
+
+
+def parametrize_linear(model):
+    class Doubled(nn.Module):
+        def forward(self, weight):
+            return 2 * weight
+
+    nn.utils.parametrize.register_parametrization(model.layers[0].linear, "weight", Doubled())
+
+
+def add_layer(model):
+    model.add(layers.Activation("exponential"))
+
+
+def enable_lora(model):
+    model.layers[0].enable_lora(2, a_initializer="ones", b_initializer="ones")
+
+
+def replace_weight(model):
+    model.layers[0].linear.weight = nn.Parameter(torch.ones(5, 8))
+
+
+CHANGES = [
+    add_hook,
+    add_inner_hook,
+    change_activation,
+    replace_linear,
+    parametrize_linear,
+    add_layer,
+    enable_lora,
+    replace_weight,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("again", [False, True], ids=["in an epoch", "in the next"])
+def test_what_changes_is_seen(change, again):
+    model = stack()
+    call = forward_of(model)
+    before = call(X)
+    change(model)
+    call = forward_of(model) if again else call
+    torch.testing.assert_close(call(X), model(X), rtol=0, atol=0)
+    assert not torch.equal(call(X), before)
+
+
+def test_hooks_that_a_callback_adds_run_in_the_same_epoch():
+    seen = []
+
+    class Hooks(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 2:
+                hook = lambda *_: seen.append(batch)
+                self.model.layers[0].register_forward_hook(hook)
+
+    model = stack()
+    model.compile("sgd", "mse")
+    model.fit(np.ones((10, 8)), np.ones((10, 3)), batch_size=2, verbose=0, callbacks=[Hooks()])
+    assert len(seen) == 3
+
+
+def test_autocast_and_masks_are_left_to_the_model():
+    model = stack()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert forward_of(model) is model
+    assert isinstance(forward_of(model), DirectGraph)
+    masked = keras.Sequential([keras.Input((4,)), layers.Embedding(9, 3, mask_zero=True), layers.LSTM(2)])
+    assert forward_of(masked) is masked
+
+
+def test_losses_that_layers_add_are_cleared():
+    class Adds(layers.Layer):
+        def call(self, inputs):
+            if adds:
+                self.add_loss(inputs.sum())
+            return inputs
+
+    adds = False
+    model = stack(Adds())
+    call = forward_of(model)
+    call(X)
+    adds = True
+    call(X), call(X)
+    assert len(model.losses) == 1
+
+
+def test_errors_are_those_of_the_model():
+    model = keras.Sequential([keras.Input((None, 3)), layers.Dense(2), layers.Reshape((4,)), layers.Dense(2)])
+    call = forward_of(model)
+    assert isinstance(call, DirectGraph)
+    with pytest.raises(RuntimeError) as expected:
+        model(torch.ones(2, 5, 3))
+    with pytest.raises(RuntimeError) as found:
+        call(torch.ones(2, 5, 3))
+    assert str(found.value) == str(expected.value)
+
+
+def test_models_are_freed_and_pickled():
+    model = stack()
+    forward_of(model)(X)
+    torch.testing.assert_close(pickle.loads(pickle.dumps(model))(X), model(X))
+    reference = weakref.ref(model)
+    del model
+    gc.collect()
+    assert reference() is None

@@ -1,0 +1,125 @@
+"""The graph of a model as one function of a batch, without what `__call__` of every layer looks at.
+
+Small networks spend more time on the way into their layers (hooks, dtypes, masks, modes) than in them. For
+the batches of an epoch all that can be known beforehand: a `DirectGraph` looks once, and on every call only
+at what can have changed.
+"""
+
+import torch
+from torch import fx
+from torch.utils.hooks import RemovableHandle
+
+from torchkeras_lite.engine import collecting
+from torchkeras_lite.engine.layer_calls import LayerCalls
+
+AUTOCAST_DEVICES = ("cpu", "cuda", "mps", "xpu")
+
+
+def forward_of(model):
+    """Return the quickest function that computes `model(x)` for a batch: a `DirectGraph`, or `model` itself.
+
+    Ask again for every epoch.
+    """
+    known = model.__dict__.get("_direct")
+    if known is None or not known.holds():
+        known = DirectGraph(model) if can_be_direct(model) else None
+        model.__dict__["_direct"] = known
+    return model if known is None else known
+
+
+def can_be_direct(model):
+    """Whether nothing but its graph has a part in what a call of `model` does with a plain tensor."""
+    if not getattr(model, "follows_graph", False) or getattr(model, "_recording", None) is None:
+        return False
+    return (
+        model._takes_one
+        and model.team is None
+        and not any(map(torch.is_autocast_enabled, AUTOCAST_DEVICES))
+        and not torch.nn.modules.module._has_any_global_hook()
+        and _is_plain(model)
+        and all(map(_is_plain, model._modules.values()))
+    )
+
+
+def _is_plain(module):
+    """Whether `module` has no hooks, and is a layer that needs nothing but its `forward`, or torch's own."""
+    own = module.__dict__
+    if has_hooks(module) or "forward" in own or module._compiled_call_impl is not None:
+        return False
+    return not isinstance(module, LayerCalls) or (own["_fast"] and "call" not in own)
+
+
+def has_hooks(module):
+    """Whether something else has to run where `module` is called."""
+    own = module.__dict__
+    return bool(
+        own["_forward_hooks"]
+        or own["_forward_pre_hooks"]
+        or own["_backward_hooks"]
+        or own["_backward_pre_hooks"]
+    )
+
+
+class DirectGraph:
+    """The graph of `model` with the functions of its layers in place of the layers.
+
+    Called with a batch it computes what `model(x)` computes. Where that takes more than its function (another
+    dtype or shape, hooks or losses that came meanwhile), or fails, it calls `model`.
+
+    Args:
+        model: A graph of one input, see `can_be_direct`.
+    """
+
+    def __init__(self, model):
+        self.model = model
+        self.generated = model._generated
+        self.function = _function(model)
+        self.look()
+
+    def look(self):
+        """Note what holds for the calls of an epoch."""
+        self.hooks = RemovableHandle.next_id
+        self.losses = collecting.loss_version()
+
+    def holds(self):
+        """Whether the model is still the one that this was made from; look at it again."""
+        model = self.model
+        unchanged = self.generated is model._generated and self.hooks == RemovableHandle.next_id
+        if not unchanged or not can_be_direct(model):
+            return False
+        self.look()
+        return True
+
+    def __call__(self, x):
+        """Return `model(x)`."""
+        model = self.model
+        spec = model.input_spec
+        if (
+            type(x) is torch.Tensor
+            and x.dtype is model._input_dtypes[0] is model._compute
+            and x.ndim == model._input_ndims[0]
+            and (spec is None or spec.accepts(x.shape))
+            and self.hooks == RemovableHandle.next_id
+            and self.generated is model._generated
+            and self.losses == collecting._adders["version"]
+            and not hasattr(x, "_keras_mask")
+        ):
+            try:
+                return self.function(model, x)
+            except (IndexError, RuntimeError, TypeError, ValueError):
+                pass  # the model says in which layer, and what is wrong
+        return model(x)
+
+
+def _function(model):
+    """Return the function of `model` and an input that the graph is."""
+    graph = fx.Graph()
+    graph.output(graph.graph_copy(model._graph_module.graph, {}))
+    for node in graph.nodes:
+        if node.op == "call_module":
+            layer = model._modules[node.target]
+            if isinstance(layer, LayerCalls) and type(layer).__call__ is LayerCalls.__call__:
+                function = layer.direct_call()
+                if not function.__module__.startswith("torch."):  # generated code spells these by their names
+                    node.op, node.target = "call_function", function
+    return type(fx.GraphModule(model._graph_module, graph, type(model).__name__)).forward
