@@ -277,6 +277,10 @@ def test_objects_with_a_config():
         def get_config(self):
             return {"factor": self.factor}
 
+        @classmethod
+        def from_config(cls, config):
+            return cls(**config)
+
     config = activations.serialize(Scale(3))
     assert config["class_name"] == "Scale"
     assert activations.deserialize(config, {"Scale": Scale})(2) == 6

@@ -29,6 +29,14 @@ def branches():
     return keras.Model(inputs, [layers.Dense(2)(x), layers.BatchNormalization()(x)])
 
 
+def frozen_base():
+    base = keras.Sequential(
+        [keras.Input((8,)), layers.Dense(6), layers.BatchNormalization(), layers.Dropout(0.5)]
+    )
+    inputs = keras.Input((8,))
+    return keras.Model(inputs, layers.Dense(2)(base(inputs, training=False)))
+
+
 MODELS = {
     "stack": stack,
     "no bias": lambda: stack(layers.Dense(4, use_bias=False)),
@@ -38,6 +46,7 @@ MODELS = {
     "adapted": lambda: stack(layers.Dense(4, lora_rank=2)),
     "recurrent": lambda: stack(layers.Reshape((5, 1)), layers.LSTM(3)),
     "branches": branches,
+    "a base in inference mode": frozen_base,
     "nested": lambda: stack(keras.Sequential([keras.Input((5,)), layers.Dense(5, "elu")])),
 }
 

@@ -23,7 +23,7 @@ def shape_of(rank, data_format="channels_last", size=6, channels=3):
 
 
 def make(name, **args):
-    room = next(room for room in (pooling, global_pooling, adaptive_pooling) if hasattr(room, name))
+    room = next(room for room in (global_pooling, adaptive_pooling, pooling) if hasattr(room, name))
     return getattr(room, name)(**args)
 
 

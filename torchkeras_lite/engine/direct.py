@@ -31,6 +31,7 @@ def can_be_direct(model):
     """Whether nothing but its graph has a part in what a call of `model` does with a plain tensor."""
     if not getattr(model, "follows_graph", False) or getattr(model, "_recording", None) is None:
         return False
+    model.notice_losses()
     return (
         model._takes_one
         and model.team is None
@@ -73,6 +74,7 @@ class DirectGraph:
     def __init__(self, model):
         self.model = model
         self.generated = model._generated
+        self.hooked = _hooked(model)
         self.function = _function(model)
         self.look()
 
@@ -84,8 +86,9 @@ class DirectGraph:
     def holds(self):
         """Whether the model is still the one that this was made from; look at it again."""
         model = self.model
-        unchanged = self.generated is model._generated and self.hooks == RemovableHandle.next_id
-        if not unchanged or not can_be_direct(model):
+        if self.generated is not model._generated or not can_be_direct(model):
+            return False
+        if self.hooks != RemovableHandle.next_id and self.hooked != _hooked(model):
             return False
         self.look()
         return True
@@ -111,12 +114,17 @@ class DirectGraph:
         return model(x)
 
 
+def _hooked(model):
+    """Return which modules inside have hooks."""
+    return {id(module) for module in collecting.modules_in(model) if has_hooks(module)}
+
+
 def _function(model):
     """Return the function of `model` and an input that the graph is."""
     graph = fx.Graph()
     graph.output(graph.graph_copy(model._graph_module.graph, {}))
     for node in graph.nodes:
-        if node.op == "call_module":
+        if node.op == "call_module" and len(node.args) == 1 and not node.kwargs:
             layer = model._modules[node.target]
             if isinstance(layer, LayerCalls) and type(layer).__call__ is LayerCalls.__call__:
                 function = layer.direct_call()

@@ -126,11 +126,7 @@ class LayerCalls(LayerState):
         outermost = not getattr(_depth, "value", 0)
         _depth.value = getattr(_depth, "value", 0) + 1
         try:
-            if self._loss_version != collecting.loss_version():
-                self.__dict__.update(
-                    _loss_version=collecting.loss_version(), _holds_losses=collecting.adds_losses(self)
-                )
-                self._choose_path()
+            self.notice_losses()
             if outermost and self._holds_losses:
                 collecting.clear_call_losses(self)
             first = not self._called
@@ -148,6 +144,13 @@ class LayerCalls(LayerState):
             return outputs
         finally:
             _depth.value -= 1
+
+    def notice_losses(self):
+        """Look for layers inside that add losses, where some layer began to do so meanwhile."""
+        version = collecting.loss_version()
+        if self._loss_version != version:
+            self.__dict__.update(_loss_version=version, _holds_losses=collecting.adds_losses(self))
+            self._choose_path()
 
     def _call_plainly(self, args, kwargs, training):
         """Check the inputs and compute.

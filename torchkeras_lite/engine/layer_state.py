@@ -289,13 +289,12 @@ class LayerState(StoredWeights, nn.Module):
         """Set the mode of this layer and all modules inside, as in torch."""
         if not isinstance(mode, bool):
             raise ValueError(f"{describe(self)}: expected `mode` to be True or False, got {mode!r}.")
-        own = self.__dict__
-        own["training"] = mode  # `__setattr__`, and `children()`, take longer than a small layer
-        for child in self._modules.values():
+        self.training = mode
+        for child in self._modules.values():  # `children()` takes longer than a small layer
             if child is not None:
                 child.train(mode)
-        if not own["_mode_was_set"]:
-            own["_mode_was_set"] = True
+        if not self._mode_was_set:
+            self.__dict__["_mode_was_set"] = True
             self._choose_path()
         return self
 

@@ -27,11 +27,10 @@ def mode(model, training):
             yield
     finally:
         for module in changed:
-            kept = module.__dict__ if "training" in module.__dict__ else None
-            if kept is None:  # a module of TorchScript, which keeps it elsewhere
+            if collecting.is_layer(module) or "training" not in module.__dict__:
                 module.training = not training
-            else:  # past `__setattr__`, which costs more than a layer does
-                kept["training"] = not training
+            else:  # past torch's `__setattr__`, which costs more than a small layer
+                module.__dict__["training"] = not training
 
 
 def at_most(value, limit):
