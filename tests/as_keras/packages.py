@@ -41,6 +41,7 @@ def build(meta, hidden=8):
     ])
 
 x, y = load_iris(return_X_y=True)
+keras.utils.set_random_seed(0)  # `random_state` of scikeras seeds TensorFlow alone
 classifier = KerasClassifier(
     build, loss="sparse_categorical_crossentropy", optimizer="adam", optimizer__learning_rate=0.05,
     epochs=15, verbose=0, random_state=0,
