@@ -37,6 +37,27 @@ def frozen_base():
     return keras.Model(inputs, layers.Dense(2)(base(inputs, training=False)))
 
 
+class OfFive(layers.Layer):
+    """Takes sequences of five steps, which nothing but its `input_spec` checks."""
+
+    def build(self, input_shape):
+        self.input_spec = layers.InputSpec(axes={1: 5})
+
+    def call(self, inputs):
+        return inputs * 1
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def casts():
+    inputs = keras.Input((8,))
+    x = layers.Dense(4)(inputs)
+    integers = layers.Activation("linear")(keras.ops.argmax(x, -1, keepdims=True))
+    doubles = layers.ReLU()(keras.ops.cast(x, "float64"))
+    return keras.Model(inputs, [integers, doubles, layers.ReLU(dtype="float64")(x)])
+
+
 MODELS = {
     "stack": stack,
     "no bias": lambda: stack(layers.Dense(4, use_bias=False)),
@@ -46,6 +67,7 @@ MODELS = {
     "adapted": lambda: stack(layers.Dense(4, lora_rank=2)),
     "recurrent": lambda: stack(layers.Reshape((5, 1)), layers.LSTM(3)),
     "branches": branches,
+    "casts": casts,
     "a base in inference mode": frozen_base,
     "nested": lambda: stack(keras.Sequential([keras.Input((5,)), layers.Dense(5, "elu")])),
 }
@@ -165,7 +187,8 @@ def test_autocast_and_masks_are_left_to_the_model():
     assert forward_of(masked) is masked
 
 
-def test_losses_that_layers_add_are_cleared():
+@pytest.mark.parametrize("again", [False, True], ids=["in an epoch", "in the next"])
+def test_losses_that_layers_add_are_cleared(again):
     class Adds(layers.Layer):
         def call(self, inputs):
             if adds:
@@ -177,8 +200,38 @@ def test_losses_that_layers_add_are_cleared():
     call = forward_of(model)
     call(X)
     adds = True
-    call(X), call(X)
-    assert len(model.losses) == 1
+    call(X)
+    call = forward_of(model) if again else call
+    for _ in range(2):
+        call(X)
+        assert len(model.losses) == 1
+
+
+def test_models_that_compute_themselves_are_called():
+    class Doubled(keras.Model):
+        def call(self, inputs):
+            return 2 * super().call(inputs)
+
+    class Shaped(keras.Model):
+        def compute_output_shape(self, input_shape):
+            return (None, 7)
+
+    inputs = keras.Input((8,))
+    outputs = layers.Dense(3)(inputs)
+    doubled, shaped = Doubled(inputs, outputs), Shaped(inputs, outputs)
+    assert forward_of(doubled) is doubled
+    torch.testing.assert_close(doubled(X), 2 * keras.Model(inputs, outputs)(X))
+    assert shaped(keras.Input((8,))).shape == (None, 7)
+    assert isinstance(forward_of(keras.Model(inputs, outputs)), DirectGraph)
+
+
+def test_shapes_are_checked_where_they_may_vary():
+    model = keras.Sequential([keras.Input((None, 3)), layers.Dense(2), OfFive()])
+    call = forward_of(model)
+    assert isinstance(call, DirectGraph)
+    assert call(torch.ones(2, 5, 3)).shape == (2, 5, 2)
+    with pytest.raises(ValueError, match="axis 1"):
+        call(torch.ones(2, 7, 3))
 
 
 def test_errors_are_those_of_the_model():

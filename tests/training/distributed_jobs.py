@@ -3,7 +3,10 @@
 Run under `torchrun`, every process writes `FOLDER/<rank>.json` with the results of the jobs by name.
 """
 
+import contextlib
+import faulthandler
 import functools
+import io
 import itertools
 import json
 import os
@@ -23,6 +26,7 @@ from torchkeras_lite.data import Dataset
 RANK = int(os.environ.get("RANK", "0"))
 COUNT = int(os.environ.get("WORLD_SIZE", "1"))
 JOBS = {}
+LONGEST = 110  # seconds
 
 _rng = np.random.default_rng(0)
 X = _rng.normal(size=(37, 6)).astype("float32")
@@ -287,6 +291,14 @@ def decisions(folder):
 
 
 @job
+def callback_of_one(folder):
+    """A callback that the last process alone has; the first one has a bar, which draws nothing yet."""
+    own = [Stops()] if RANK == COUNT - 1 else []
+    with contextlib.redirect_stdout(io.StringIO()):
+        return trained(network(), X, Y, epochs=4, verbose=2, callbacks=own)
+
+
+@job
 def sharded(folder):
     """FSDP: clipping by norms, a penalty, an own weight, the best weights restored, whole files."""
 
@@ -414,5 +426,8 @@ def differs(folder):
 
 
 if __name__ == "__main__":
+    faulthandler.dump_traceback_later(
+        LONGEST, exit=True
+    )  # says where a process waits, and leaves none behind
     results = {name: JOBS[name](Path(sys.argv[1])) for name in sys.argv[2:]}
     Path(sys.argv[1], f"{RANK}.json").write_text(json.dumps(results, default=float), encoding="utf-8")

@@ -20,7 +20,7 @@ OF_TWO = [name for name in distributed_jobs.JOBS if name != "fails"]
 OF_THREE = ["arrays", "loaders", "synchronized_batch_norm", "masks", "own_data", "unused_weights", "dropout"]
 
 
-def launch(count, folder, names, seconds=120):
+def launch(count, folder, names, seconds=distributed_jobs.LONGEST + 10):
     """Run jobs in `count` processes."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
     root = str(SCRIPT.parents[2])

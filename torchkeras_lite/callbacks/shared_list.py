@@ -34,6 +34,10 @@ class SharedCallbackList(CallbackList):
         if getattr(self, "meets", False):
             self.has_train_batch_hooks = True
 
+    def can_wait(self, mode):
+        """Whether the hooks of a batch need not be called: never where processes meet at its end."""
+        return not self.meets and super().can_wait(mode)
+
     def _look_at_batches(self):
         """Agree on whether processes meet at the end of every batch, and whether logs are joined there."""
         hooks = self._train_begin + self._train_end

@@ -9,7 +9,9 @@ import torch
 from torch import fx
 from torch.utils.hooks import RemovableHandle
 
+from torchkeras_lite.base import dtypes
 from torchkeras_lite.engine import collecting
+from torchkeras_lite.engine.keras_tensor import KerasTensor
 from torchkeras_lite.engine.layer_calls import LayerCalls
 
 AUTOCAST_DEVICES = ("cpu", "cuda", "mps", "xpu")
@@ -29,7 +31,7 @@ def forward_of(model):
 
 def can_be_direct(model):
     """Whether nothing but its graph has a part in what a call of `model` does with a plain tensor."""
-    if not getattr(model, "follows_graph", False) or getattr(model, "_recording", None) is None:
+    if not model.follows_graph or model._recording is None:
         return False
     model.notice_losses()
     return (
@@ -65,7 +67,7 @@ class DirectGraph:
     """The graph of `model` with the functions of its layers in place of the layers.
 
     Called with a batch it computes what `model(x)` computes. Where that takes more than its function (another
-    dtype or shape, hooks or losses that came meanwhile), or fails, it calls `model`.
+    dtype or shape, hooks or losses that came meanwhile), it calls `model`.
 
     Args:
         model: A graph of one input, see `can_be_direct`.
@@ -107,10 +109,7 @@ class DirectGraph:
             and self.losses == collecting._adders["version"]
             and not hasattr(x, "_keras_mask")
         ):
-            try:
-                return self.function(model, x)
-            except (IndexError, RuntimeError, TypeError, ValueError):
-                pass  # the model says in which layer, and what is wrong
+            return self.function(model, x)
         return model(x)
 
 
@@ -120,14 +119,36 @@ def _hooked(model):
 
 
 def _function(model):
-    """Return the function of `model` and an input that the graph is."""
+    """Return the function of `model` and an input that the graph is.
+
+    Layers whose calls do more than compute are called as in the graph of the model.
+    """
     graph = fx.Graph()
     graph.output(graph.graph_copy(model._graph_module.graph, {}))
+    calls = [call for call in model._recording.calls if call.is_module]
+    others = {id(call.target) for call in calls if not _only_computes(call)}
     for node in graph.nodes:
-        if node.op == "call_module" and len(node.args) == 1 and not node.kwargs:
-            layer = model._modules[node.target]
-            if isinstance(layer, LayerCalls) and type(layer).__call__ is LayerCalls.__call__:
-                function = layer.direct_call()
-                if not function.__module__.startswith("torch."):  # generated code spells these by their names
-                    node.op, node.target = "call_function", function
+        layer = model._modules[node.target] if node.op == "call_module" else None
+        if layer is not None and id(layer) not in others:
+            function = layer.direct_call()
+            if not function.__module__.startswith("torch."):  # generated code spells these by their names
+                node.op, node.target = "call_function", function
     return type(fx.GraphModule(model._graph_module, graph, type(model).__name__)).forward
+
+
+def _only_computes(call):
+    """Whether a layer called with such tensors has nothing to cast, to check, or to set for the call."""
+    layer = call.target
+    if not isinstance(layer, LayerCalls) or type(layer).__call__ is not LayerCalls.__call__:
+        return False
+    if call.kwargs or len(call.args) != 1:
+        return False
+    tensors = call.args[0] if isinstance(call.args[0], list) else [call.args[0]]
+    return all(
+        isinstance(tensor, KerasTensor)
+        and (
+            tensor.dtype == layer.compute_dtype or not (layer.casts_integers or dtypes.is_float(tensor.dtype))
+        )
+        and (layer.input_spec is None or None not in tensor.shape[1:])
+        for tensor in tensors
+    )

@@ -368,6 +368,18 @@ class KerasTensor:
             "`call` of a Layer (or a `Lambda`)."
         )
 
+    def __eq__(self, other):
+        """Record a comparison of values; as a boolean, it tells as in Keras whether both are one tensor."""
+        try:
+            equal = record_function(operator.eq, (self, other), {}, name=OPERATIONS["eq"], counted=True)
+        except (TypeError, ValueError):
+            if isinstance(other, KerasTensor):  # of shapes that cannot be compared
+                return False
+            raise
+        if isinstance(other, KerasTensor):
+            equal._same = self is other
+        return equal
+
     def __bool__(self):
         return self._no_values() if self._same is None else self._same
 
@@ -421,22 +433,7 @@ def _operator(name, reflected=False):
     return method
 
 
-for _name in OPERATIONS:
+for _name in OPERATIONS.keys() - {"eq"}:
     setattr(KerasTensor, f"__{_name}__", _operator(_name))
 for _name in _REFLECTED:
     setattr(KerasTensor, f"__r{_name}__", _operator(_name, reflected=True))
-
-
-def _equals(self, other):
-    """Record a comparison of values; as a boolean, it tells as in Keras whether both are one tensor."""
-    if not isinstance(other, KerasTensor):
-        return record_function(operator.eq, (self, other), {}, name=OPERATIONS["eq"], counted=True)
-    try:
-        equal = record_function(operator.eq, (self, other), {}, name=OPERATIONS["eq"], counted=True)
-    except (TypeError, ValueError):  # of shapes that cannot be compared
-        return False
-    equal._same = self is other
-    return equal
-
-
-KerasTensor.__eq__ = _equals  # type: ignore[method-assign]

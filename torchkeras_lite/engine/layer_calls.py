@@ -43,7 +43,6 @@ class LayerCalls(LayerState):
     # What is known of the outputs' shapes of a class, and of its subclasses without a `call` of their own:
     keeps_shape = False  # they are the shape of the one input
     keeps_batch = False  # axis 0 is the batch, and no other axis depends on its size
-    follows_graph = False  # they are those of the model's graph
     # Of a class with its own `compute_mask`: whether it makes masks where there was none.
     creates_masks = True
     weight_specs: Any = ()  # a tuple of `WeightSpec`, or a property that gives one

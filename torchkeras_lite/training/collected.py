@@ -75,7 +75,8 @@ class Rows:
 
     def _close(self):
         if self.block is not None:
-            self.pieces.append(self.block[: self.filled].numpy())
+            rows = self.block[: self.filled]
+            self.pieces.append((rows if 2 * self.filled > len(self.block) else rows.clone()).numpy())
         self.block, self.filled = None, 0
 
     def array(self):

@@ -209,7 +209,7 @@ def predict(model, x, batch_size=None, verbose="auto", steps=None, callbacks=Non
 def predict_batches(model, batches, callbacks, most=None):
     """Run `predict` on batches and return what was `Collected`."""
     own = own_step(model, "predict") or (compiled_step(model, "predict") if model.team is None else None)
-    forward = forward_of(model)
+    forward = forward_of(model) if own is None else None
     collected = Collected if model.team is None else model.team.collected
     batch, outputs, results, count, told = None, None, None, 0, 0
     callbacks.on_predict_begin()
