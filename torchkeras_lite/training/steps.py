@@ -211,7 +211,7 @@ def to_floats(logs):
     scalars = {k: v for k, v in logs.items() if isinstance(v, torch.Tensor) and v.numel() == 1}
     read = {}
     if all(v.device.type == "cpu" for v in scalars.values()):
-        read = {k: float(v) for k, v in scalars.items()}
+        read = {k: float(v.item()) for k, v in scalars.items()}
     else:
         stacked = torch.stack([v.detach().reshape(()).to(torch.float64) for v in scalars.values()])
         read = dict(zip(scalars, stacked.tolist(), strict=True))
