@@ -1,9 +1,10 @@
-"""Compare data pipelines with Keras's: `python scripts/bench_data.py [--rounds N] [--images N]`.
+"""Compare data pipelines with Keras's: `python scripts/bench_data.py [--rounds N] [--files N]`.
 
-The folder loader against Keras's on torch (`format="grain"` and `"tf"`, where grain and TensorFlow are
-installed) and `ImageDataGenerator` against Keras's, on the same files; rounds are interleaved. What is
-printed is the time of an epoch here, and there, and their ratio (median and minimum over the rounds): below
-1 this package is faster.
+The loaders of folders of images, texts and sounds and of time series against Keras's on torch
+(`format="grain"` and `"tf"`, where grain and TensorFlow are installed; sounds only with the latter), and
+`ImageDataGenerator` against Keras's, on the same files; rounds are interleaved. What is printed is the
+time of an epoch here, and there, and their ratio (median and minimum over the rounds): below 1 this package
+is faster.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import os
 import statistics
 import tempfile
 import time
+import wave
 
 import environment
 
@@ -32,17 +34,17 @@ def main():
     os.environ["KERAS_BACKEND"] = "torch"
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--images", type=int, default=128)
+    parser.add_argument("--files", type=int, default=128)
     arguments = parser.parse_args()
-    print(f"{'workload':34} {'here ms':>9} {'Keras ms':>9} {'median':>8} {'minimum':>8}")
+    print(f"{'workload':36} {'here ms':>9} {'Keras ms':>9} {'median':>8} {'minimum':>8}")
     with tempfile.TemporaryDirectory() as folder:
-        write_images(folder, arguments.images)
-        for name, (here, there) in workloads(folder, arguments.images).items():
+        write_files(folder, arguments.files)
+        for name, (here, there) in workloads(folder, arguments.files).items():
             here(), there()
             times = [(clock(here), clock(there)) for _ in range(arguments.rounds)]
             mine, his = (min(column) * 1e3 for column in zip(*times, strict=True))
             ratio = statistics.median(one / other for one, other in times)
-            print(f"{name:34} {mine:9.1f} {his:9.1f} {ratio:8.2f} {mine / his:8.2f}")
+            print(f"{name:36} {mine:9.1f} {his:9.1f} {ratio:8.3f} {mine / his:8.3f}")
 
 
 def clock(run):
@@ -51,17 +53,28 @@ def clock(run):
     return time.perf_counter() - start
 
 
-def write_images(folder, count):
-    """Write photographs (smooth, so that they are as quick to decode as real ones) of two classes."""
+def write_files(folder, count):
+    """Write photographs (smooth, so that they are as quick to decode as real ones), texts and sounds of two
+    classes.
+    """
     import numpy as np
     from PIL import Image
 
     rng = np.random.default_rng(0)
     for number in range(count):
-        place = os.path.join(folder, "ab"[number % 2])
-        os.makedirs(place, exist_ok=True)
+        places = [os.path.join(folder, kind, "ab"[number % 2]) for kind in ("images", "texts", "sounds")]
+        for place in places:
+            os.makedirs(place, exist_ok=True)
+        images, texts, sounds = (os.path.join(place, str(number)) for place in places)
         small = Image.fromarray(rng.integers(0, 255, (20, 30, 3), dtype="uint8"))
-        small.resize(SIZE[::-1], Image.Resampling.BICUBIC).save(os.path.join(place, f"{number}.jpg"))
+        small.resize(SIZE[::-1], Image.Resampling.BICUBIC).save(f"{images}.jpg")
+        with open(f"{texts}.txt", "w") as file:
+            file.write(" ".join(map(str, rng.integers(0, 10000, 200))))
+        with wave.open(f"{sounds}.wav", "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(16000)
+            file.writeframes(rng.integers(-3000, 3000, 16000, dtype="int16").tobytes())
 
 
 def workloads(folder, count):
@@ -72,15 +85,26 @@ def workloads(folder, count):
     import torchkeras_lite as tkl
 
     rounds = -(-count // 32)
-    loads = {"image_size": TARGET, "verbose": False}
+    images, texts, sounds = (os.path.join(folder, kind) for kind in ("images", "texts", "sounds"))
+    series = np.random.default_rng(0).random((4000, 8), dtype="float32")
+    loads = {
+        "image_dataset_from_directory": ((images,), {"image_size": TARGET, "verbose": False}),
+        "text_dataset_from_directory": ((texts,), {"max_length": 1000, "verbose": False}),
+        "timeseries_dataset_from_array": ((series, series[:, 0], 32), {"shuffle": True}),
+        "audio_dataset_from_directory": ((sounds,), {"output_sequence_length": 16000, "verbose": False}),
+    }
     found = {}
     for kind, package in (("grain", "grain"), ("tf", "tensorflow")):
-        if importlib.util.find_spec(package) is not None:
-            his = keras.utils.image_dataset_from_directory(folder, format=kind, **loads)
-            mine = tkl.utils.image_dataset_from_directory(folder, **loads)
-            found[f"image_dataset_from_directory {kind}"] = (epoch(mine), epoch(his))
+        if importlib.util.find_spec(package) is None:
+            continue
+        for name, (given, options) in loads.items():
+            sounding = name.startswith("audio")
+            if not sounding or kind == "tf":
+                his = getattr(keras.utils, name)(*given, **options, **({} if sounding else {"format": kind}))
+                mine = getattr(tkl.utils, name)(*given, **options)
+                found[f"{name} {kind}"] = (epoch(mine), epoch(his))
     flows = [room.ImageDataGenerator(**AUGMENTED) for room in (tkl.preprocessing.image, keras_image)]
-    folders = [flow.flow_from_directory(folder, target_size=TARGET, seed=0) for flow in flows]
+    folders = [flow.flow_from_directory(images, target_size=TARGET, seed=0) for flow in flows]
     found["flow_from_directory"] = tuple(batches(flow, rounds) for flow in folders)
     x = np.random.default_rng(0).random((count, 64, 64, 3), dtype="float32")
     arrays = [flow.flow(x, seed=0) for flow in flows]

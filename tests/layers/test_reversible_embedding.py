@@ -50,3 +50,64 @@ def test_a_language_model_ties_its_ends(rng):
 def test_a_cap_is_above_zero():
     with pytest.raises(ValueError, match=r"`logit_soft_cap` must be above 0, got 0.0. Pass None"):
         layers.ReversibleEmbedding(5, 3, logit_soft_cap=0.0)
+
+
+CONFIGS = {
+    "int8": lambda q: q.Int8QuantizationConfig(),
+    "int8-weights": lambda q: q.Int8QuantizationConfig(activation_quantizer=None),
+    "int4": lambda q: q.Int4QuantizationConfig(block_size=2),
+    "int4-inputs": lambda q: q.Int4QuantizationConfig(
+        block_size=None, activation_quantizer=q.AbsMaxQuantizer(axis=-1)
+    ),
+    "int4-without-blocks": lambda q: q.Int4QuantizationConfig(block_size=-1),
+}
+
+
+@pytest.mark.parametrize("config", list(CONFIGS))
+@pytest.mark.parametrize("case", ["tied", "untied", "capped"])
+def test_quantized_ones_are_those_of_keras(case, config, rng, tmp_path):
+    ours = layers.ReversibleEmbedding(6, 5, **ARGUMENTS[case])
+    theirs = keras.layers.ReversibleEmbedding(6, 5, **ARGUMENTS[case])
+    ours.build(), theirs.build()
+    values = [rng.normal(size=w.shape).astype("float32") for w in theirs.weights]
+    ours.set_weights(values), theirs.set_weights(values)
+    ours.quantize(config=CONFIGS[config](torchkeras_lite.quantizers))
+    theirs.quantize(config=CONFIGS[config](keras.quantizers))
+    ids = torch.as_tensor(rng.integers(0, 6, (2, 4)))
+    x = torch.as_tensor(rng.normal(size=(2, 4, 5)).astype("float32"))
+    assert_close(ours(ids), theirs(ids), 1e-5, 1e-5)
+    assert_close(ours(x, reverse=True), theirs(x, reverse=True), 1e-5, 1e-5)
+    assert ours.dtype_policy.name == theirs.dtype_policy.name
+    mine, his = {}, {}
+    ours.save_own_variables(mine), theirs.save_own_variables(his)
+    assert list(mine) == list(his)
+    for key, value in his.items():
+        np.testing.assert_allclose(mine[key].numpy(), value.numpy(), rtol=1e-6)
+    model = torchkeras_lite.Sequential([torchkeras_lite.Input((4,), dtype="int32"), ours])
+    model.save(tmp_path / "mine.keras")
+    keras.saving.load_model(tmp_path / "mine.keras").save(tmp_path / "his.keras")
+    for file in ("mine", "his"):
+        read = torchkeras_lite.saving.load_model(tmp_path / f"{file}.keras").layers[-1]
+        assert_close(read(ids), ours(ids))
+        assert_close(read(x, reverse=True), ours(x, reverse=True))
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4"])
+def test_a_low_rank_product_counts_in_both_directions(mode, rng):
+    layer = layers.ReversibleEmbedding(6, 4)
+    layer.build()
+    layer.quantize(mode)
+    rows, scores = layer(np.arange(6)), layer(np.eye(4, dtype="float32"), reverse=True)
+    layer.enable_lora(2)
+    layer.lora_embeddings_b.assign(rng.normal(size=(2, 4)))
+    product = layer.low_rank_product()
+    assert_close(layer(np.arange(6)), rows + product, 1e-5, 1e-6)
+    assert_close(layer(np.eye(4, dtype="float32"), reverse=True), scores + product.t(), 1e-5, 1e-6)
+
+
+def test_a_quantized_one_keeps_its_reverse_dtype():
+    layer = layers.ReversibleEmbedding(6, 4, dtype="mixed_bfloat16", reverse_dtype="float32")
+    layer.build()
+    layer.quantize("int8")
+    assert layer(torch.ones(2, 4), reverse=True).dtype is torch.float32
+    assert layer(torch.tensor([1, 2])).dtype is torch.bfloat16

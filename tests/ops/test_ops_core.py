@@ -68,6 +68,33 @@ def test_fit_on_unsigned_integers(dtype):
     assert tk.layers.Resizing(4, 4)(np.ones((2, 2, 3), dtype)).dtype in (torch.int32, torch.int64)
 
 
+@pytest.mark.parametrize("shuffle", [True, False], ids=["shuffled", "in-order"])
+@pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor], ids=["numpy", "torch"])
+@pytest.mark.parametrize("dtype", ["uint16", "uint32", "uint64"])
+def test_fit_on_unsigned_integers_is_fit_on_signed_ones(dtype, kind, shuffle):
+    x, y, weight = WIDE.astype(dtype), np.array([0, 1, 2], dtype), np.array([1, 2, 3], dtype)
+    found = []
+    for cast in (lambda array: kind(array), lambda array: array.astype("int64")):
+        tk.utils.set_random_seed(1)
+        model = tk.Sequential([tk.layers.Rescaling(1e-5), tk.layers.Dense(3, activation="softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        arrays = cast(x), cast(y), cast(weight)
+        model.fit(*arrays[:2], 2, sample_weight=arrays[2], shuffle=shuffle, verbose=0)
+        rows = tk.data.Dataset.from_tensor_slices(arrays).shuffle(3, seed=1).batch(2)
+        losses = model.fit(rows, verbose=0).history["loss"]
+        found.append([*losses, model.evaluate(*arrays[:2], verbose=0)])
+    assert found[0] == found[1]
+
+
+def test_uint64_that_int64_does_not_hold_is_refused():
+    large = np.array([[2**64 - 1, 1]], "uint64")
+    assert ops.convert_to_tensor(large[:, 1:]).tolist() == [[1]]
+    model = tk.Sequential([tk.layers.Dense(1)])
+    for call in (ops.convert_to_tensor, model, model.predict, tk.layers.Rescaling(1.0)):
+        with pytest.raises(ValueError, match=r"beyond 2\*\*63 - 1\. Convert the array to float64 first"):
+            call(large)
+
+
 def test_saturate_cast_of_infinity_is_the_end_of_the_range():
     found = ops.saturate_cast(torch.tensor([torch.inf, -torch.inf]), "int32")
     assert found.tolist() == [2**31 - 1, -(2**31)]

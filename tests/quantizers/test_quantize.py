@@ -145,11 +145,10 @@ class OwnDense(layers.Dense):
             "Contradictory arguments: mode='int4' but config.mode='int8'",
         ),
         (lambda: _built("int8").quantize("int8"), ValueError, "is already quantized"),
-        (lambda: _built("int8").enable_lora(2), ValueError, "takes no LoRA"),
     ],
     ids=[
         *("unbuilt", "relu", "subclass", "mode", "nothing", "float8"),
-        *("gptq", "gptq-config", "contradiction", "twice", "lora"),
+        *("gptq", "gptq-config", "contradiction", "twice"),
     ],
 )
 def test_refusals(call, kind, message):

@@ -27,7 +27,7 @@ NAMES = {
     torch.uint16: "uint16",
     torch.uint32: "uint32",
 }
-_WIDER = {torch.uint16: torch.int32, torch.uint32: torch.int64}
+_WIDER = {torch.uint16: torch.int32, torch.uint32: torch.int64, torch.uint64: torch.int64}
 PYTHON_TYPES = {bool: "bool", int: "int32", float: "float32"}
 ALIASES = {
     "float": "float32",
@@ -76,8 +76,19 @@ def torch_dtype(dtype):
 
 
 def widened(tensor):
-    """Return `tensor`; of uint16 or uint32, with which torch hardly computes, as int32 or int64."""
-    return tensor.to(_WIDER[tensor.dtype]) if tensor.dtype in _WIDER else tensor
+    """Return `tensor`; of uint16, with which torch hardly computes, as int32, of uint32 and uint64 as int64.
+
+    Raises:
+        ValueError: values of uint64 that int64 does not hold.
+    """
+    if tensor.dtype not in _WIDER:
+        return tensor
+    if tensor.dtype is torch.uint64 and not tensor.is_meta and (tensor.view(torch.int64) < 0).any():
+        raise ValueError(
+            "torch does not compute with uint64, and int64 does not hold all values of this array: they go "
+            "beyond 2**63 - 1. Convert the array to float64 first."
+        )
+    return tensor.to(_WIDER[tensor.dtype])
 
 
 def is_float(dtype):

@@ -1,13 +1,15 @@
 """Output shapes without shape formulas: the call runs on the meta device, with two sizes for every unknown
 axis.
 
-Axes of the results that differ between the two runs are unknown too. A callable that cannot run on the meta
-device (it mixes in tensors it holds itself, or looks at values) runs on small real zeros instead.
+Axes of the results that differ between the two runs are unknown too, and so are those that a third run with
+the size 1 makes smaller: `x[:, :5]` takes 5 places only where there are as many. A callable that cannot run
+on the meta device (it mixes in tensors it holds itself, or looks at values) runs on small real zeros instead.
 """
 
 import contextlib
 import contextvars
 import itertools
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +27,7 @@ _probing: contextvars.ContextVar[bool] = contextvars.ContextVar("probing", defau
 SIZES = (((12, 128), (24, 384)), ((12, 512), (24, 1536)))
 MOST_UNKNOWN = 4  # sizes that are tried out against those that are known
 SMALL_SIZES = (((2, 8), (4, 12)), ((2, 64), (4, 96)))
+ONE = (1, 1)
 BATCH = 13  # a prime: other sizes are seldom its multiples
 NO_SAMPLES = 0
 LARGEST_STAND_IN = 2**26  # elements: a file may declare any size, and some kernels copy weights
@@ -141,9 +144,18 @@ def infer(target, args, kwargs, is_symbolic):
                 return _run_with(_without_memory, target, filled_args, filled_kwargs)
             return target(*filled_args, **filled_kwargs)
 
+    # A layer seldom cuts its batch; in all models but few, no other axis is unknown.
+    cuts = any(None in leaf.spec.shape[is_module:] for leaf in stand_ins)
+    given = {leaf.spec.shape for leaf in stand_ins}
+
     def run_both(pair, device):
         first = run(pair[0], device)
-        return compare(first, run(pair[1], device) if unknown else first)
+        specs = compare(first, run(pair[1], device) if unknown else first)
+        if cuts and any(_may_be_cut(leaf, given) for leaf in nested.flatten(specs)):
+            with contextlib.suppress(Exception), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return _where_equal(specs, run(ONE, device))
+        return specs
 
     attempts = [(pair, "meta") for pair in (SIZES if unknown else SIZES[:1])]
     if not (is_module and _is_too_large(target)):
@@ -256,6 +268,29 @@ def probing():
         yield
     finally:
         _probing.reset(token)
+
+
+def _may_be_cut(spec, given):
+    """Whether a known size of `spec`, of a result for inputs of the shapes `given`, could be smaller."""
+    if not isinstance(spec, TensorSpec) or given == {spec.shape}:
+        return False
+    return any(size is not None and size > 1 for size in spec.shape)
+
+
+def _where_equal(specs, results):
+    """Return `specs` with `None` for sizes that are others in `results`.
+
+    Raises:
+        ValueError: other numbers of axes.
+    """
+
+    def merge(spec, tensor):
+        if not isinstance(spec, TensorSpec):
+            return spec
+        shape = (a if a == int(b) else None for a, b in zip(spec.shape, tensor.shape, strict=True))
+        return TensorSpec(tuple(shape), spec.dtype)
+
+    return nested.map_structure(merge, specs, results)
 
 
 def compare(first, second):

@@ -135,9 +135,7 @@ class Dense(QuantizableLayer):
 
     def _quantized(self, values, config):
         kernel = ScaledColumns(values, config) if config.mode == "int8" else PackedMatrix(values, 0, config)
-        bias = self.linear.bias
-        self.linear = QuantizedLinear(kernel, bias)
-        return "linear.values"
+        return QuantizedLinear(kernel, self.linear.bias)
 
 
 class Embedding(QuantizableLayer):
@@ -176,6 +174,7 @@ class Embedding(QuantizableLayer):
 
     weight_specs = (WeightSpec("embeddings", at="embedding.weight"),)
     adapted_weight = "embeddings"
+    quantized_module = "embedding"
     config_omits_none = ("weights", "lora_rank", "lora_alpha")
 
     def __init__(
@@ -234,8 +233,7 @@ class Embedding(QuantizableLayer):
 
     def _quantized(self, values, config):
         table = ScaledRows(values, config) if config.mode == "int8" else PackedMatrix(values, 1, config)
-        self.embedding = QuantizedTable(table, values.dtype)
-        return "embedding.values"
+        return QuantizedTable(table, values.dtype)
 
     def compute_mask(self, inputs, previous_mask=None):
         """Return where the ids are not 0, with `mask_zero`."""

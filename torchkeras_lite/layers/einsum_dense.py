@@ -46,6 +46,8 @@ class EinsumDense(QuantizableLayer):
     config_names_activity_regularizer = True
 
     config_omits_none = ("lora_rank", "lora_alpha", "gptq_unpacked_column_size")
+    quantized_module = "product"
+    stored_modules = ("product",)
 
     def __init__(
         self,
@@ -110,13 +112,16 @@ class EinsumDense(QuantizableLayer):
 
     def call(self, inputs):
         """Multiply, add the bias and apply the activation."""
-        quantized = self.quantized_at is not None
-        y = self.product(inputs) if quantized else torch.einsum(self.equation, inputs, self.kernel)
+        if self.quantized_at is None:
+            y = torch.einsum(self.equation, inputs, self.kernel)
+        else:
+            y = self.product(inputs)
+            if self.lora_enabled:
+                y = y + torch.einsum(self.equation, inputs, self.low_rank_product().to(inputs.dtype))
         return self.activation(y if self.bias is None else y + self.bias.to(y.dtype))
 
     def _quantized(self, values, config):
-        self.product = QuantizedEinsum(values, self.equation, config)
-        return "product.values"
+        return QuantizedEinsum(values, self.equation, config)
 
 
 def _input_spec(equation, kernel_sizes):

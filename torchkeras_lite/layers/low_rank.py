@@ -15,6 +15,7 @@ from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.engine.stored_weights import by_number
 from torchkeras_lite.engine.weights import Weight, WeightInfo, WeightSpec, set_trainable_tensor, to_numpy
 from torchkeras_lite.layers.data_format import ChannelsLastConv1d
+from torchkeras_lite.layers.quantized_values import QuantizedLinear, QuantizedTable
 
 __all__ = ["LowRankLayer"]
 
@@ -35,6 +36,23 @@ class LowRankEmbedding(nn.Embedding):
         """Add the product of the low-rank rows to the frozen rows."""
         low = F.embedding(input, self.lora_a) @ self.lora_b
         return super().forward(input) + self.lora_scale * low
+
+
+class LowRankQuantizedLinear(QuantizedLinear):
+    """`QuantizedLinear` with low-rank weights of floats, as those of `LowRankLinear`."""
+
+    def forward(self, inputs):
+        """Add the product of the low-rank weights to what the quantized matrix gives."""
+        a, b = self.lora_a.to(inputs.dtype), self.lora_b.to(inputs.dtype)
+        return super().forward(inputs) + self.lora_scale * F.linear(F.linear(inputs, a), b)
+
+
+class LowRankQuantizedTable(QuantizedTable):
+    """`QuantizedTable` with low-rank weights of floats, as those of `LowRankEmbedding`."""
+
+    def forward(self, ids):
+        """Add the product of the low-rank rows to the quantized rows."""
+        return super().forward(ids) + self.lora_scale * (F.embedding(ids, self.lora_a) @ self.lora_b)
 
 
 class _LowRankConvolution:
@@ -69,6 +87,8 @@ class LowRankConv3d(_LowRankConvolution, nn.Conv3d):
 ADAPTED = {
     nn.Linear: LowRankLinear,
     nn.Embedding: LowRankEmbedding,
+    QuantizedLinear: LowRankQuantizedLinear,
+    QuantizedTable: LowRankQuantizedTable,
     nn.Conv1d: LowRankConv1d,
     ChannelsLastConv1d: LowRankChannelsLastConv1d,
     nn.Conv2d: LowRankConv2d,
@@ -157,27 +177,36 @@ class LowRankLayer(Layer):
 
     def _adapt(self, rank, alpha, a_initializer, b_initializer):
         weight = next(own for own in self.weights if own.name == self.adapted_weight)
-        prefix = weight.spec.at.rpartition(".")[0]
-        low_rank = {
-            "a": ((*weight.shape[:-1], rank), initializers.get(a_initializer)),
-            "b": ((rank, weight.shape[-1]), initializers.get(b_initializer)),
-        }
-        if prefix:
-            self._adapt_module(self.get_submodule(prefix), prefix, weight, low_rank, alpha / rank)
-        else:
-            for letter, (shape, initializer) in low_rank.items():
-                name = f"lora_{self.adapted_weight}_{letter}"
-                self.add_weight(shape, initializer, regularizer=weight.regularizer, name=name)
+        self._add_low_rank(weight, weight.spec, weight.shape, rank, alpha, (a_initializer, b_initializer))
+        if "." not in weight.spec.at:
             frozen = f"frozen_{self.adapted_weight}"  # the attribute of its own name shows the sum
             setattr(self, frozen, weight.tensor)
             weight = Weight(self, WeightSpec(self.adapted_weight, frozen), weight._info)
         set_trainable_tensor(weight.tensor, False)
         self.__dict__[self.adapted_weight] = AdaptedWeight(self, weight.spec, weight._info)
+
+    def _add_low_rank(self, weight, spec, shape, rank, alpha, drawn_from):
+        """Make the low-rank weights for a matrix of `shape` beside `weight`, which holds its values.
+
+        `spec` says which module computes with it, and how the axes lie there.
+        """
+        first, second = map(initializers.get, drawn_from)
+        low_rank = {"a": ((*shape[:-1], rank), first), "b": ((rank, shape[-1]), second)}
+        prefix = spec.at.rpartition(".")[0]
+        if prefix:
+            self._adapt_module(prefix, spec.keras_axes, weight, low_rank, alpha / rank)
+        else:
+            for letter, (size, initializer) in low_rank.items():
+                name = f"lora_{self.adapted_weight}_{letter}"
+                self.add_weight(size, initializer, regularizer=self._adapted_regularizer(), name=name)
         self.lora_rank, self.lora_alpha, self.lora_enabled = rank, alpha, True
 
-    def _adapt_module(self, module, prefix, weight, low_rank, scale):
-        """Make `module` one that adds the product, with its weights."""
-        axes = weight.spec.keras_axes
+    def _adapted_regularizer(self):
+        return getattr(self, f"{self.adapted_weight}_regularizer", None)
+
+    def _adapt_module(self, prefix, axes, weight, low_rank, scale):
+        """Make the module at `prefix` one that adds the product, with its weights."""
+        module = self.get_submodule(prefix)
         for letter, keras_axes in (("a", axes), ("b", None if axes is None else (1, 0))):
             shape, initializer = low_rank[letter]
             spec = WeightSpec(f"lora_{self.adapted_weight}_{letter}", f"{prefix}.lora_{letter}", keras_axes)
@@ -185,10 +214,18 @@ class LowRankLayer(Layer):
             parameter = nn.Parameter(spec.from_keras(values).contiguous())
             module.register_parameter(f"lora_{letter}", parameter)
             path = f"{weight.path.rpartition('/')[0]}/{spec.name}"
-            info = WeightInfo(spec.name, path, initializer, regularizer=weight.regularizer)
+            info = WeightInfo(spec.name, path, initializer, regularizer=self._adapted_regularizer())
             self.declare(Weight(self, spec, info))
         module.lora_scale = scale
         module.__class__ = ADAPTED[type(module)]
+
+    def _carry_low_rank(self, before, after):
+        """Give the low-rank weights of one module to the one that takes its place."""
+        if type(before) in ADAPTED.values():
+            for letter in ("lora_a", "lora_b"):
+                after.register_parameter(letter, getattr(before, letter))
+            after.lora_scale = before.lora_scale
+            after.__class__ = ADAPTED[type(after)]
 
     def low_rank_product(self):
         """Return the scaled product of the low-rank weights, in Keras's layout."""

@@ -1,23 +1,29 @@
 """`QuantizableLayer`: layers whose matrix can become integers of few bits."""
 
+import torch
+
 from torchkeras_lite.base import serialization
 from torchkeras_lite.base.checks import describe
+from torchkeras_lite.base.dtypes import torch_dtype
 from torchkeras_lite.engine.quantized_policy import Int4DTypePolicy, QuantizedDTypePolicy
-from torchkeras_lite.engine.weights import Weight, WeightInfo, WeightSpec
+from torchkeras_lite.engine.weights import Weight, WeightInfo, WeightSpec, to_numpy
 from torchkeras_lite.layers.low_rank import LowRankLayer
 from torchkeras_lite.quantizers.configs import Int4QuantizationConfig, Int8QuantizationConfig
 from torchkeras_lite.quantizers.modes import resolve_config
+
+LOW_RANK_MODES = ("int8", "int4")  # in which a low-rank product may stand beside the matrix
 
 
 class QuantizableLayer(LowRankLayer):
     """Base of the layers with `quantize` and `quantization_config`.
 
-    A subclass defines `_quantized(values, config)`, which puts a module with quantized values in the place of
-    the floats and returns the path of that module. Built with a quantized dtype policy, such as
-    `"int8_from_float32"`, the layer is quantized from the start, as files need it.
+    A subclass defines `_quantized(values, config)`, which returns a module that computes with quantized
+    `values`, and names the attribute that the module becomes in `quantized_module`. Built with a quantized
+    dtype policy, such as `"int8_from_float32"`, the layer is quantized from the start, as files need it.
     """
 
     quantized_at = None
+    quantized_module = "linear"
 
     def _take_quantization(self, quantization_config):
         if isinstance(quantization_config, dict):
@@ -56,8 +62,9 @@ class QuantizableLayer(LowRankLayer):
             config: A `QuantizationConfig` with more settings; `mode` may then be left out.
 
         Raises:
-            ValueError: not built, quantized already, LoRA in use, an unknown or contradictory mode.
-            NotImplementedError: a subclass; `"float8"` in another layer than `Dense`; the modes `"gptq"` and
+            ValueError: not built, quantized already, an unknown or contradictory mode.
+            NotImplementedError: a subclass; `"float8"` in another layer than `Dense`, or with LoRA; the modes
+                `"gptq"` and
                 `"awq"`, whose message names what does them.
             ImportError: `"float8"` without torchao.
 
@@ -81,11 +88,11 @@ class QuantizableLayer(LowRankLayer):
                 f"Cannot quantize a layer that isn't yet built. Layer '{self.name}' (of type "
                 f"'{type(self).__name__}') is not built yet."
             )
-        if self.lora_enabled:
-            raise ValueError(
-                f"{describe(self)}: LoRA is in use. Save the weights, which adds its product to the "
-                "kernel, load "
-                "them into a layer without LoRA, and quantize that."
+        if self.lora_enabled and config.mode not in LOW_RANK_MODES:
+            raise NotImplementedError(
+                f"{describe(self)}: LoRA is in use, and mode '{config.mode}' does not support it. Quantize "
+                "to 'int8' or 'int4'; or save the weights, which adds the low-rank product to the kernel, "
+                "load them into a layer without LoRA, and quantize that."
             )
         if config.mode == "float8":
             self._compute_in_float8()
@@ -109,23 +116,30 @@ class QuantizableLayer(LowRankLayer):
         return next(base for base in cls.__mro__ if "_quantized" in vars(base))
 
     def _quantize(self, config):
-        name = self.adapted_weight
-        weight = next(own for own in self.weights if own.name == name)
+        weight = next(own for own in self.weights if own.name == self.adapted_weight)
+        module = self._quantized(weight.value.detach(), config)
+        if self.lora_enabled:
+            self._carry_low_rank(self._modules.get(self.quantized_module), module)
+        setattr(self, self.quantized_module, module)
+        self._put_parts(weight, f"{self.quantized_module}.values")
+        self.quantized_at = f"{self.quantized_module}.values"
+
+    def _put_parts(self, weight, path):
+        """Make the quantized values at `path` the layer's own weights, in the place of `weight`."""
+        for table in (self._declared, self._added, self._parameters, self.__dict__):
+            for key in (weight.name, weight.spec.at):
+                table.pop(key, None)
         prefix = weight.path.rpartition("/")[0]
-        values = weight.value.detach()
-        self._forget(weight)
-        path = self._quantized(values, config)
-        module = self.get_submodule(path)
-        for suffix, key in module.parts().items():
-            part = f"{name}{suffix}" if suffix.startswith("_") or not suffix else suffix
+        for suffix, key in self.get_submodule(path).parts().items():
+            part = part_name(weight.name, suffix)
             info = WeightInfo(part, f"{prefix}/{part}", trainable=False)
             self.declare(Weight(self, WeightSpec(part, f"{path}.{key}"), info))
-        self.quantized_at = path
 
-    def _forget(self, weight):
-        """Take a weight out of the layer's own."""
-        for table in (self._declared, self._added, self._parameters, self.__dict__):
-            table.pop(weight.name, None)
+    @property
+    def inputs_quantizer(self):
+        """What rounds the inputs; `None`: they stay as they are."""
+        at = self.quantized_at
+        return None if at is None else self.get_submodule(at).activation_quantizer
 
     def stored_weights(self):
         """Return the weights that a file has: the quantized ones where Keras has them."""
@@ -135,15 +149,41 @@ class QuantizableLayer(LowRankLayer):
         first = self.adapted_weight
         return sorted(stored, key=lambda w: 0 if w.name == first else 1 if w.name == "bias" else 2)
 
-    def enable_lora(self, rank, lora_alpha=None, a_initializer="he_uniform", b_initializer="zeros"):
-        """Freeze the matrix and train a low-rank product beside it; see `LowRankLayer.enable_lora`.
-
-        Raises:
-            ValueError: the layer is quantized; see also there.
-        """
-        if self.quantized_at is not None:
-            raise ValueError(
-                f"{describe(self)}: a quantized layer takes no LoRA. Use peft with a model quantized by "
-                "torchao."
+    def _adapt(self, rank, alpha, a_initializer, b_initializer):
+        if self.quantized_at is None:
+            super()._adapt(rank, alpha, a_initializer, b_initializer)
+            return
+        if self.quantization_mode not in LOW_RANK_MODES:
+            raise NotImplementedError(
+                f"{describe(self)}: lora is not supported with {self.quantization_mode.upper()} "
+                "quantization. Enable it on a layer of floats, or on one quantized to 'int8' or 'int4'."
             )
-        super().enable_lora(rank, lora_alpha, a_initializer, b_initializer)
+        name = self.adapted_weight
+        integers = next(own for own in self.weights if own.name == name)
+        spec = next((spec for spec in self.weight_specs if spec.name == name), WeightSpec(name, name))
+        shape = self._quantized_floats().shape
+        self._add_low_rank(integers, spec, shape, rank, alpha, (a_initializer, b_initializer))
+
+    def _quantized_floats(self):
+        return self._modules[self.quantized_module].floats(torch_dtype(self.variable_dtype))
+
+    def save_own_variables(self, store):
+        """Write the weights to `store` by their numbers.
+
+        A low-rank product is added to what it adapts, and the sum quantized anew.
+        """
+        if self.quantized_at is None or not self.lora_enabled:
+            super().save_own_variables(store)
+            return
+        with torch.no_grad():
+            merged = self._quantized_floats() + self.low_rank_product()
+            values = self._quantized(merged, self._config_of_policy()).values
+        name, parts = self.adapted_weight, values.parts().items()
+        found = {part_name(name, suffix): to_numpy(getattr(values, key)) for suffix, key in parts}
+        for number, weight in enumerate(self.stored_weights()):
+            store[str(number)] = found.get(weight.name, weight)
+
+
+def part_name(name, suffix):
+    """Return what a part of a quantized weight is called: by its suffix alone where it has no underscore."""
+    return f"{name}{suffix}" if suffix.startswith("_") or not suffix else suffix

@@ -135,6 +135,10 @@ class QuantizedLinear(nn.Module):
         outputs = self.values.rounded(inputs, -1) @ self.values.floats(inputs.dtype)
         return outputs if self.bias is None else outputs + self.bias.to(outputs.dtype)
 
+    def floats(self, dtype):
+        """Return the matrix as floats."""
+        return self.values.floats(dtype)
+
 
 class QuantizedTable(nn.Module):
     """What `nn.Embedding` computes, with a quantized table `values`."""
@@ -147,6 +151,10 @@ class QuantizedTable(nn.Module):
     def forward(self, ids):
         """Return the rows at `ids`."""
         return self.values.floats(self.dtype, ids)
+
+    def floats(self, dtype):
+        """Return the table as floats."""
+        return self.values.floats(dtype)
 
 
 class QuantizedEinsum(nn.Module):

@@ -6,6 +6,8 @@ import torch.nn.functional as F
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.dtypes import torch_dtype
 from torchkeras_lite.layers.core import Embedding
+from torchkeras_lite.layers.quantized_values import ScaledColumns
+from torchkeras_lite.layers.reversible_embedding_values import PackedColumns
 
 __all__ = ["ReversibleEmbedding"]
 
@@ -35,10 +37,12 @@ class ReversibleEmbedding(Embedding):
     Raises:
         ValueError: `input_dim` or `output_dim` is no positive integer; `logit_soft_cap` is not above 0.
 
-    Source: Keras 3 `keras.layers.ReversibleEmbedding`.
+    Source: Keras 3 `keras.layers.ReversibleEmbedding`. Differs from Keras: `reverse_dtype` counts for a
+    quantized layer too, and so does a low-rank product in both directions of one table.
     """
 
     config_adds = ("quantization_config",)
+    stored_modules = ("reverse_values",)
 
     def __init__(
         self,
@@ -86,14 +90,36 @@ class ReversibleEmbedding(Embedding):
         """Look rows up, or score them."""
         if not reverse:
             return super().call(inputs)
-        weight = self.embeddings.value if self.tie_weights else self.reverse_embeddings.t()
-        weight = weight.to(torch_dtype(self.compute_dtype))
-        given = self.reverse_dtype
-        dtype = torch_dtype(given) if given else torch.promote_types(inputs.dtype, weight.dtype)
+        given, computed = self.reverse_dtype, torch_dtype(self.compute_dtype)
+        dtype = torch_dtype(given) if given else torch.promote_types(inputs.dtype, computed)
         with torch.autocast(inputs.device.type, enabled=False):  # a mixed policy has its own dtype
-            scores = F.linear(inputs.to(dtype), weight.to(dtype))
+            scores = self._scores(inputs.to(dtype), computed)
         cap = self.logit_soft_cap
         return scores if cap is None else torch.tanh(scores / cap) * cap
+
+    def _scores(self, inputs, computed):
+        if self.quantized_at is None:
+            weight = self.embeddings.value if self.tie_weights else self.reverse_embeddings.t()
+            return F.linear(inputs, weight.to(computed).to(inputs.dtype))
+        if not self.tie_weights:
+            values = self.reverse_values
+            return values.rounded(inputs, -1) @ values.floats(inputs.dtype)
+        values = self.embedding.values
+        scores = F.linear(values.rounded(inputs, -1), values.floats(inputs.dtype))
+        if self.lora_enabled:
+            scores = scores + F.linear(inputs, self.low_rank_product().to(inputs.dtype))
+        return scores
+
+    def _quantized(self, values, config):  # its own, which says that this subclass computes the same
+        return super()._quantized(values, config)
+
+    def _quantize(self, config):
+        super()._quantize(config)
+        if not self.tie_weights:
+            weight = next(own for own in self.weights if own.name == "reverse_embeddings")
+            kind = ScaledColumns if config.mode == "int8" else PackedColumns
+            self.reverse_values = kind(weight.value.detach(), config)
+            self._put_parts(weight, "reverse_values")
 
     def compute_mask(self, inputs, previous_mask=None, reverse=False):
         """Return where the ids are not 0, with `mask_zero`; scores carry no mask."""

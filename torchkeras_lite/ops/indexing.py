@@ -3,7 +3,8 @@
 import torch
 import torch.nn.functional as F
 
-from torchkeras_lite.engine.keras_tensor import KerasTensor
+from torchkeras_lite.engine import shapes
+from torchkeras_lite.engine.keras_tensor import KerasTensor, is_symbolic
 from torchkeras_lite.engine.operation import operation
 from torchkeras_lite.ops import reductions
 from torchkeras_lite.ops.inputs import Tensor, as_tensor, as_tensors, tensor_pair, to_common
@@ -76,6 +77,15 @@ def where(condition, x1=None, x2=None):
         x1, x2 = tensor_pair(x1, x2)
     condition = as_tensor(condition)
     return torch.where(condition if condition.dtype is torch.bool else condition.to(torch.bool), x1, x2)
+
+
+def _where_spec(condition, x1=None, x2=None):
+    if x1 is None and x2 is None:
+        return nonzero.compute_output_spec(condition)
+    return shapes.infer(where.operation.function, (condition, x1, x2), {}, is_symbolic)
+
+
+where.compute_output_spec = _where_spec
 
 
 @operation(tensors="all")

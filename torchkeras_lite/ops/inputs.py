@@ -17,8 +17,9 @@ _NUMBERS = (bool, int, float, complex)
 def as_tensor(x, dtype=None):
     """Return `x` as a tensor: itself where it is one, the value of a weight, else a new tensor.
 
-    Arrays keep their dtype, but for uint16 and uint32, which become int32 and int64. Python's floats become
-    `floatx()`, its integers `int32`, as in Keras; lists may hold tensors, which stay differentiable.
+    Arrays keep their dtype, but for uint16, which becomes int32, and uint32 and uint64, which become int64.
+    Python's floats become `floatx()`, its integers `int32`, as in Keras; lists may hold tensors, which stay
+    differentiable.
 
     Args:
         x: Tensor, weight, array, number or nested list.
@@ -32,9 +33,10 @@ def as_tensor(x, dtype=None):
         return torch.tensor(x, dtype=dtype or _number_dtype(x), device=default_device())
     if isinstance(x, (np.ndarray, np.generic)):
         try:
-            return widened(torch.as_tensor(x, dtype=dtype, device=default_device()))
+            tensor = torch.as_tensor(x, dtype=dtype, device=default_device())
         except (TypeError, ValueError):
             return _from_unusual_array(x).to(default_device(), dtype)
+        return widened(tensor)
     if isinstance(x, (list, tuple)):
         return _from_list(x, dtype)
     if hasattr(x, "__torch_function__"):  # a proxy of torch.fx; or a number of an optimizer, with a value

@@ -169,9 +169,11 @@ def nancumprod(x, axis=None, dtype=None):
 def running(compute, x, axis, dtype):
     """Return `compute` (torch's `cumsum` or `cumprod`) along `axis`, of the flattened tensor for `None`."""
     x = as_tensor(x)
-    if isinstance(axis, (list, tuple)):
-        if len(axis) != 1:
-            raise ValueError(f"Running sums and products have one axis, got axis={axis}.")
-        axis = axis[0]
     dtype = (torch.int32 if x.dtype is torch.bool else x.dtype) if dtype is None else torch_dtype(dtype)
+    if isinstance(axis, (list, tuple)):
+        if len(axis) > 1:
+            raise ValueError(f"Running sums and products have one axis, got axis={axis}.")
+        if not axis:
+            return x.to(dtype)
+        axis = axis[0]
     return compute(x.reshape(-1), 0, dtype=dtype) if axis is None else compute(x, int(axis), dtype=dtype)

@@ -133,7 +133,7 @@ def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
     JAX, and nothing waits for the device.
     """
     _refuse_sparse("one_hot", sparse)
-    x = as_tensor(x)
+    x = dtypes.widened(as_tensor(x))
     classes = torch.arange(num_classes, device=x.device)
     vectors = x.unsqueeze(-1) == classes
     vectors = vectors.to(dtypes.torch_dtype(dtype or config.floatx()))

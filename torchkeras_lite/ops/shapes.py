@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from torchkeras_lite.base.dtypes import standardize_dtype, widened
-from torchkeras_lite.engine.keras_tensor import KerasTensor
+from torchkeras_lite.engine.keras_tensor import KerasTensor, is_symbolic
 from torchkeras_lite.engine.operation import operation
 from torchkeras_lite.ops.inputs import Tensor, as_tensor
 
@@ -168,6 +168,26 @@ def repeat(x, repeats, axis=None):
         repeats = as_tensor(repeats).to(x.device)
         repeats = repeats.reshape(-1) if repeats.numel() > 1 else int(repeats)
     return torch.repeat_interleave(x, repeats, dim=axis)
+
+
+def _repeat_spec(x, repeats, axis=None):
+    """Return the spec, for which one number for each place along an axis of unknown size cannot be tried."""
+    size = math.prod(x.shape) if axis is None and None not in x.shape else None
+    size = size if axis is None else x.shape[axis]
+    counts = None if is_symbolic(repeats) else np.asarray(as_tensor(repeats).cpu()).reshape(-1)
+    if counts is not None and size is not None and counts.size not in (1, size):
+        raise ValueError(
+            f"`repeats` must be one number or one for each of the {size} places along axis {axis}, got "
+            f"{counts.size}."
+        )
+    total = None if counts is None or size is None else int(np.broadcast_to(counts, size).sum())
+    if axis is None:
+        return KerasTensor((total,), x.dtype)
+    place = axis % len(x.shape)
+    return KerasTensor((*x.shape[:place], total, *x.shape[place + 1 :]), x.dtype)
+
+
+repeat.compute_output_spec = _repeat_spec
 
 
 @operation

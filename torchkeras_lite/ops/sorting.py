@@ -119,14 +119,19 @@ def histogram(x, bins=10, range=None):
     """Return how many values lie in each bin (as floats), and the edges of the bins.
 
     Args:
-        x: Tensor of any shape.
+        x: Tensor with one axis; of more, pass `ravel(x)`.
         bins: Number of bins of equal width, or a tensor of ascending edges.
         range: `(lowest, highest)` edge for a number of bins; `None`: the extremes of `x`.
 
     Raises:
-        ValueError: `bins` is no positive integer; `range` is not a pair in ascending order.
+        ValueError: `x` has more than one axis; `bins` is no positive integer; `range` is not a pair in
+            ascending order.
     """
     x = to_float(x).detach()
+    if x.ndim > 1:
+        raise ValueError(
+            f"histogram: Input tensor must be 1-dimensional, got shape {tuple(x.shape)}. Pass `ops.ravel(x)`."
+        )
     if isinstance(bins, (Tensor, list, tuple)) or hasattr(bins, "shape"):
         edges = as_tensor(bins).to(x.device, x.dtype)
     else:
@@ -143,10 +148,14 @@ def _edges(x, bins, limits):
             f"histogram: Argument `bins` should be a non-negative integer, above 0, got bins={bins!r}."
         )
     if limits:
-        if len(limits) != 2 or limits[0] > limits[1]:
+        if len(limits) != 2:
             raise ValueError(
                 "histogram: Argument `range` must be a tuple of two elements, (lowest, highest), got "
                 f"{limits!r}."
+            )
+        if limits[0] > limits[1]:
+            raise ValueError(
+                f"histogram: The second element of `range` must be greater than the first, got {limits!r}."
             )
         low, high = float(limits[0]), float(limits[1])
     elif x.numel() and not x.is_meta:

@@ -86,9 +86,10 @@ def to_tensor(array, dtype):
             )
         if not array.flags.writeable or any(stride < 0 for stride in array.strides):
             array = array.copy()
-        array = widened(torch.from_numpy(array) if array.ndim else torch.as_tensor(array))
+        array = torch.from_numpy(array) if array.ndim else torch.as_tensor(array)
     elif type(array) is not torch.Tensor or array.requires_grad:
         array = array.detach().as_subclass(torch.Tensor)  # the fast paths of layers are for plain tensors
+    array = widened(array)
     if array.is_floating_point() and array.dtype is not dtype:
         array = array.to(dtype)
     return array
