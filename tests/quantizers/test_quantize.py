@@ -135,11 +135,6 @@ class OwnDense(layers.Dense):
         ),
         (lambda: _built().quantize("gptq"), ValueError, "you must pass a `GPTQConfig` object"),
         (
-            lambda: _built().quantize(config=quantizers.GPTQConfig(0, 0)),
-            NotImplementedError,
-            "pip install torchao",
-        ),
-        (
             lambda: _built().quantize("int4", config=quantizers.Int8QuantizationConfig()),
             ValueError,
             "Contradictory arguments: mode='int4' but config.mode='int8'",
@@ -148,7 +143,7 @@ class OwnDense(layers.Dense):
     ],
     ids=[
         *("unbuilt", "relu", "subclass", "mode", "nothing", "float8"),
-        *("gptq", "gptq-config", "contradiction", "twice"),
+        *("gptq", "contradiction", "twice"),
     ],
 )
 def test_refusals(call, kind, message):

@@ -20,6 +20,7 @@ from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.keras_tensor import KerasTensor, is_symbolic
 from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.engine.weights import WeightSpec
+from torchkeras_lite.layers.calibrated_values import CalibratedValues, Contraction
 from torchkeras_lite.layers.quantizable import QuantizableLayer
 from torchkeras_lite.layers.quantized_values import (
     PackedMatrix,
@@ -29,6 +30,7 @@ from torchkeras_lite.layers.quantized_values import (
     ScaledRows,
 )
 from torchkeras_lite.layers.wrapper import TorchModuleWrapper, Wrapper
+from torchkeras_lite.quantizers.configs import CALIBRATED_MODES
 from torchkeras_lite.quantizers.float8 import float8_linear
 
 __all__ = ["Dense", "Embedding", "Identity", "Lambda", "Masking", "TorchModuleWrapper", "Wrapper"]
@@ -133,8 +135,17 @@ class Dense(QuantizableLayer):
     def _compute_in_float8(self):
         self.linear = float8_linear(self.linear)
 
+    def contraction(self):
+        """Return how the kernel is summed over the inputs."""
+        return Contraction("...a,ab->...b")
+
     def _quantized(self, values, config):
-        kernel = ScaledColumns(values, config) if config.mode == "int8" else PackedMatrix(values, 0, config)
+        if config.mode in CALIBRATED_MODES:
+            kernel = CalibratedValues(values, self.contraction(), config)
+        elif config.mode == "int8":
+            kernel = ScaledColumns(values, config)
+        else:
+            kernel = PackedMatrix(values, 0, config)
         return QuantizedLinear(kernel, self.linear.bias)
 
 

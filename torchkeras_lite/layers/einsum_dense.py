@@ -9,8 +9,10 @@ from torchkeras_lite import activations, constraints, initializers, regularizers
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.initializers import VarianceScaling
+from torchkeras_lite.layers.calibrated_values import CalibratedEinsum, CalibratedValues, Contraction
 from torchkeras_lite.layers.quantizable import QuantizableLayer
 from torchkeras_lite.layers.quantized_values import QuantizedEinsum
+from torchkeras_lite.quantizers.configs import CALIBRATED_MODES
 
 _EQUATION = re.compile(r"(\.\.\.)?([a-zA-Z]+)(\.\.\.)?,([a-zA-Z]+)->(\.\.\.)?([a-zA-Z]+)(\.\.\.)?")
 
@@ -30,7 +32,8 @@ class EinsumDense(QuantizableLayer):
         kernel_regularizer, bias_regularizer: Penalties on the weights, added to the loss.
         kernel_constraint, bias_constraint: Projections of the weights after every update.
         lora_rank, lora_alpha: Train a low-rank product beside a frozen kernel; see `enable_lora`.
-        gptq_unpacked_column_size: Kept for Keras's files; GPTQ is `torchao`'s work here.
+        gptq_unpacked_column_size: Kept for Keras's files; the number of outputs before GPTQ packed
+            them, which follows from the equation.
         quantization_config: Settings that `quantize` uses where it is given none.
 
     Shapes:
@@ -120,7 +123,21 @@ class EinsumDense(QuantizableLayer):
                 y = y + torch.einsum(self.equation, inputs, self.low_rank_product().to(inputs.dtype))
         return self.activation(y if self.bias is None else y + self.bias.to(y.dtype))
 
+    def contraction(self):
+        """Return how the kernel is summed over the inputs."""
+        return Contraction(self.equation)
+
+    @property
+    def kernel_zero(self):
+        """The zero points of a layer that was quantized to a mode that calibrates."""
+        if self.quantization_mode not in CALIBRATED_MODES:
+            raise AttributeError(f"{describe(self)} has no `kernel_zero`: its mode is not 'gptq' or 'awq'.")
+        return self.zero_point
+
     def _quantized(self, values, config):
+        if config.mode in CALIBRATED_MODES:
+            kernel = CalibratedValues(values, self.contraction(), config, zero_suffix="zero_point")
+            return CalibratedEinsum(kernel, self.equation)
         return QuantizedEinsum(values, self.equation, config)
 
 

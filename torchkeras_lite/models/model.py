@@ -358,21 +358,38 @@ class Model(OldModelMethods, Trainer, Layer):
         """Make the matrices of all layers that can do it integers of few bits; see `Dense.quantize`.
 
         Args:
-            mode: `"int8"`, `"int4"`, or `"float8"` (through torchao, for training).
-            config: A `keras.quantizers.QuantizationConfig` with more settings.
+            mode: `"int8"`, `"int4"`, `"float8"` (through torchao, for training), or `"gptq"` or `"awq"`,
+                which choose the integers by data that flow through the model.
+            config: A `keras.quantizers.QuantizationConfig` with more settings; needed for the last two.
             filters: Which layers: a regular expression, or a list of them, that is searched in their
                 names; or
                 a function of a layer.
             **kwargs: `type_check=False` also quantizes subclasses of layers.
 
         Raises:
-            ValueError: a model that is not built, an unknown or contradictory mode.
-            NotImplementedError: the modes `"gptq"` and `"awq"`; the message names what does them.
+            ValueError: a model that is not built, an unknown or contradictory mode, unknown arguments; for
+                `"gptq"` and `"awq"`, no data, no tokenizer, no blocks. Data that GPTQ cannot use raise at
+                the block concerned; those before it are quantized then.
 
         Source: Keras 3 `Model.quantize`. Differs from Keras: layers without `quantize` are passed over in
-        silence, subclasses of those that have it with a warning.
+        silence, subclasses of those that have it with a warning. `"gptq"` and `"awq"` see the data, which
+        never reach the layers in Keras 3.15.1, and leave layers outside the blocks as they are, where Keras
+        gives them integers that mean nothing.
         """
         quantize_model(self, mode, config, filters, **kwargs)
+
+    def get_quantization_layer_structure(self, mode):
+        """Return the blocks that `quantize("gptq")` and `quantize("awq")` go through; subclasses tell.
+
+        Args:
+            mode: `"gptq"` or `"awq"`.
+
+        Returns:
+            `None`, or a dict as `GPTQConfig(quantization_layer_structure=)` takes it.
+
+        Source: Keras 3 `Model.get_quantization_layer_structure`.
+        """
+        return None
 
     def to_json(self, **kwargs):
         """Return layers and training configuration as JSON, for `models.model_from_json`.

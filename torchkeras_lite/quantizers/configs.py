@@ -4,6 +4,7 @@ from torchkeras_lite.base import serialization
 from torchkeras_lite.quantizers.integers import AbsMaxQuantizer
 
 _DEFAULT = "default"
+CALIBRATED_MODES = ("gptq", "awq")
 
 
 class QuantizationConfig:
@@ -126,8 +127,8 @@ class Float8QuantizationConfig(QuantizationConfig):
         return {}
 
 
-class _Calibrated(QuantizationConfig):
-    """What GPTQ and AWQ share: texts to calibrate by."""
+class CalibratedConfig(QuantizationConfig):
+    """What the settings of GPTQ and AWQ share: data to calibrate by, and the blocks of the model."""
 
     def _keep(self, **settings):
         for name in ("num_samples", "sequence_length", "num_grid_points"):
@@ -139,7 +140,7 @@ class _Calibrated(QuantizationConfig):
                 "Invalid group_size. Supported values are -1 (no groups) or a positive integer, but got "
                 f"{group_size}."
             )
-        self._settings = settings
+        self._settings = tuple(settings)
         for name, value in settings.items():
             setattr(self, name, value)
 
@@ -148,30 +149,38 @@ class _Calibrated(QuantizationConfig):
         return f"{self.mode}/{self.weight_bits}/{self.group_size}"
 
     def get_config(self):
-        """Return the constructor's arguments, without the data."""
-        return {"dataset": None, "tokenizer": None, **self._settings}
+        """Return the constructor's arguments, without the data and the layers, which no file could hold."""
+        nothing = dict.fromkeys(("dataset", "tokenizer", "quantization_layer_structure"))
+        return {**nothing, **{name: getattr(self, name) for name in self._settings if name not in nothing}}
 
     @classmethod
     def from_config(cls, config):
         """Return the settings that `get_config` described."""
         return cls(**config)
 
+    def without_data(self):
+        """Return the same settings without the data and the layers."""
+        return self.from_config(self.get_config())
 
-class GPTQConfig(_Calibrated):
+
+class GPTQConfig(CalibratedConfig):
     """Settings of GPTQ, which rounds weights one after the other and makes up for the error in the rest.
 
     Args:
-        dataset: Texts or token numbers to calibrate by.
-        tokenizer: What turns texts into token numbers.
+        dataset: Texts, or arrays of token numbers, to calibrate by.
+        tokenizer: What turns texts into token numbers, by a method `tokenize` or by being called.
         weight_bits: 2, 3, 4 or 8.
-        num_samples: Number of texts.
+        num_samples: Number of windows of tokens that are cut from all texts.
         per_channel: Whether each output has a scale of its own.
-        sequence_length: Tokens of a text.
-        hessian_damping: Share of the mean that is added to the Hessian's diagonal, from 0 to 1.
+        sequence_length: Tokens of a window.
+        hessian_damping: Share of the mean that is added to the Hessian's diagonal, from 0 to 1. More of it
+            corrects errors less.
         group_size: Inputs that share a scale; -1: all.
         symmetric: Whether the zero point is fixed.
         activation_order: Whether weights of large inputs are rounded first.
-        quantization_layer_structure: Dict with the layers before the blocks and the blocks.
+        quantization_layer_structure: Dict: `"pre_block_layers"`, a list of the layers that turn tokens into
+            the inputs of the first block, and `"sequential_blocks"`, a list of the blocks, each of which
+            takes what the one before returns. `None`: `model.get_quantization_layer_structure(mode)` tells.
 
     Raises:
         ValueError: a value out of its range.
@@ -215,14 +224,14 @@ class GPTQConfig(_Calibrated):
         )
 
 
-class AWQConfig(_Calibrated):
+class AWQConfig(CalibratedConfig):
     """Settings of AWQ, which scales weights up where inputs are large before it rounds them.
 
     Args:
         dataset, tokenizer, num_samples, sequence_length, group_size, quantization_layer_structure: See
             `GPTQConfig`.
         weight_bits: 4.
-        num_grid_points: Number of scales that are tried.
+        num_grid_points: Number of exponents from 1/num_grid_points to 1 that are tried, beside 0.
 
     Raises:
         ValueError: a value out of its range.

@@ -2,6 +2,7 @@
 
 from torchkeras_lite.engine.quantized_policy import MODES
 from torchkeras_lite.quantizers.configs import (
+    CALIBRATED_MODES,
     Float8QuantizationConfig,
     Int4QuantizationConfig,
     Int8QuantizationConfig,
@@ -13,18 +14,13 @@ _DEFAULTS = {
     "int4": Int4QuantizationConfig,
     "float8": Float8QuantizationConfig,
 }
-_ELSEWHERE = {
-    "gptq": "`torchao.quantization.quantize_` and its `prototype.gptq` do it on the torch modules inside",
-    "awq": "`torchao.quantization.quantize_(model, AWQConfig(...))` does it on the torch modules inside",
-}
 
 
 def resolve_config(mode, config):
     """Return the settings for a mode, settings, or both.
 
     Raises:
-        ValueError: neither, an unknown mode, or two that contradict one another.
-        NotImplementedError: a mode that is torchao's work.
+        ValueError: neither, an unknown mode, two that contradict one another; GPTQ or AWQ without settings.
     """
     if isinstance(config, str):
         mode, config = config, None
@@ -39,13 +35,9 @@ def resolve_config(mode, config):
         )
     if config is not None and mode is not None and config.mode != mode:
         raise ValueError(f"Contradictory arguments: mode='{mode}' but config.mode='{config.mode}'")
-    if config is None and mode in ("gptq", "awq"):
-        kind = "GPTQ" if mode == "gptq" else "AWQ"
-        raise ValueError(f"For {kind}, you must pass a `{kind}Config` object in the `config` argument.")
-    mode = config.mode if config is not None else mode
-    if mode in _ELSEWHERE:
-        raise NotImplementedError(
-            f"quantize: mode '{mode}' is not done here: {_ELSEWHERE[mode]} (pip install torchao). Modes "
-            f"here: {', '.join(map(repr, _DEFAULTS))}."
+    if config is None and mode in CALIBRATED_MODES:
+        article, kind = ("a", "GPTQ") if mode == "gptq" else ("an", "AWQ")
+        raise ValueError(
+            f"For {kind}, you must pass {article} `{kind}Config` object in the `config` argument."
         )
     return config if config is not None else _DEFAULTS[mode]()
