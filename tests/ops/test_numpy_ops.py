@@ -7,7 +7,7 @@ import torch
 
 import torchkeras_lite as tk
 from tests.ops.numpy_cases import CASES, WITHOUT_CASES
-from torchkeras_lite import KerasTensor, ops
+from torchkeras_lite import Input, KerasTensor, Model, ops
 from torchkeras_lite.base import nested
 from torchkeras_lite.ops import numpy as numpy_door
 
@@ -341,6 +341,34 @@ def test_shapes_that_are_asked_for_are_those_of_symbols(name, shape, wanted):
         assert getattr(ops, name)(KerasTensor(shape), wanted).shape == expected
 
 
+@pytest.mark.parametrize("name", ["split", "hsplit", "vsplit", "dsplit"])
+@pytest.mark.parametrize("sections", [2, [1, 3], [2, 5]], ids=str)
+@pytest.mark.parametrize("unknown", [0, 1, 2])
+def test_parts_of_an_unknown_axis_have_the_shapes_of_keras(name, sections, unknown):
+    shape = [6, 6, 6]
+    shape[unknown] = None
+    mine = getattr(ops, name)(KerasTensor(shape), sections)
+    his = getattr(keras.ops, name)(keras.KerasTensor(shape), sections)
+    assert [tuple(part.shape) for part in mine] == [tuple(part.shape) for part in his]
+
+
+def test_three_parts_of_a_time_that_is_unknown():
+    x = Input((None, 2))
+    model = Model(x, ops.split(x, 3, axis=1))
+    assert [part.shape for part in model.outputs] == [(None, None, 2)] * 3
+    assert [part.shape for part in model(np.ones((4, 6, 2)))] == [(4, 2, 2)] * 3
+
+
+def test_a_shape_that_is_symbolic():
+    x, rows = Input((6,)), Input((), dtype="int32")
+    assert ops.reshape(x, KerasTensor((3,), "int32")).shape == (None, None, None)
+    model = Model([x, rows], ops.reshape(x, (-1, rows[0])))
+    assert model.output_shape == (None, None)
+    values = np.arange(12.0, dtype="float32").reshape(2, 6)
+    found = model([values, np.array([3, 3], "int32")])
+    np.testing.assert_array_equal(found, values.reshape(-1, 3))
+
+
 def test_vectorize():
     inner = ops.vectorize(lambda a, b: (a * b).sum(), signature="(n),(n)->()")
     a, b = torch.randn(4, 1, 3), torch.randn(5, 3)
@@ -373,10 +401,16 @@ def test_vectorize():
         (lambda: ops.reshape(np.ones((2, 2)), (-2, 2)), "must be a non-negative integer, or -1"),
         (lambda: ops.reshape(np.ones((2, 2)), (-1, -1)), "must be a non-negative integer, or -1"),
         (lambda: ops.transpose(np.ones((2, 2)), (0, 0)), r"valid permutation.*axes=\[0, 0\]"),
+        (lambda: ops.transpose(np.ones((2, 2)), (0, 1, 2)), r"valid permutation.*axes=\[0, 1, 2\]"),
+        (lambda: ops.split(np.ones((2, 2)), 2, axis=5), r"axis 5 is out of bounds .* shape \(2, 2\)"),
+        (lambda: ops.split(KerasTensor((None, 2)), 2, axis=5), "axis 5 is out of bounds"),
+        (lambda: ops.split(KerasTensor((None, 3)), 2, axis=1), "size 3 does not give 2 equal parts"),
+        (lambda: ops.squeeze(np.ones((2, 1)), 5), "axis 5 is out of bounds"),
+        (lambda: ops.take_along_axis(np.ones((2, 2)), [[0]], 5), "axis 5 is out of bounds"),
         (lambda: ops.unstack(KerasTensor((2, None)), axis=1), "Cannot infer argument `num` from shape"),
         (lambda: ops.broadcast_to(KerasTensor((2, 3)), (3,)), r"cannot be broadcast to \(3,\)"),
     ],
-    ids=map(str, range(21)),
+    ids=map(str, range(27)),
 )
 def test_wrong_calls_say_what_to_do(call, message):
     with pytest.raises(ValueError, match=message):

@@ -50,6 +50,7 @@ def take_along_axis(x, indices, axis=None):
     indices = _as_index(indices, x).to(torch.int64)
     if axis is None:
         x, indices, axis = x.reshape(-1), indices.reshape(-1), 0
+    axis = reductions.checked_axis(x, axis)
     indices = torch.where(indices < 0, indices + x.shape[axis], indices)
     return torch.take_along_dim(x, indices, axis)
 

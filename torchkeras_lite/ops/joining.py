@@ -1,9 +1,14 @@
 """Several tensors to one, and one to several."""
 
+import functools
+import itertools
+
 import torch
 
+from torchkeras_lite.engine.keras_tensor import KerasTensor
 from torchkeras_lite.engine.operation import operation
 from torchkeras_lite.ops.inputs import Tensor, as_tensor, as_tensors, promoted, to_common
+from torchkeras_lite.ops.reductions import checked_axis
 
 
 def _common(xs):
@@ -65,18 +70,48 @@ def split(x, indices_or_sections, axis=0):
         axis: Axis.
 
     Raises:
-        ValueError: a size that cannot be divided into so many parts.
+        ValueError: a size that cannot be divided into so many parts; an axis that `x` lacks.
     """
     x = as_tensor(x)
+    axis = checked_axis(x, axis)
     if isinstance(indices_or_sections, int):
-        length = x.shape[axis]
-        if length % indices_or_sections:
-            raise ValueError(
-                f"split: axis {axis} of size {length} does not give {indices_or_sections} equal parts. Use "
-                "`array_split`, or pass the places to split at."
-            )
+        _check_divisible(x.shape[axis], indices_or_sections, axis)
         return list(torch.tensor_split(x, indices_or_sections, axis))
     return list(torch.tensor_split(x, _places(indices_or_sections), axis))
+
+
+def _check_divisible(size, sections, axis):
+    if size % sections:
+        raise ValueError(
+            f"split: axis {axis} of size {size} does not give {sections} equal parts. Use `array_split`, or "
+            "pass the places to split at."
+        )
+
+
+def _split_spec(x, indices_or_sections, axis=0):
+    """Return the specs of the parts: an axis of unknown size is taken to reach behind the last place."""
+    axis = checked_axis(x, axis)
+    size = x.shape[axis]
+    if isinstance(indices_or_sections, int):
+        if size is not None:
+            _check_divisible(size, indices_or_sections, axis)
+        sizes = [size if size is None else size // indices_or_sections] * indices_or_sections
+    else:
+        places = [0, *_places(indices_or_sections), size]
+        if size is not None:
+            places = [min(place if place >= 0 else max(0, place + size), size) for place in places]
+        sizes = [_distance(*ends) for ends in itertools.pairwise(places)]
+    return [KerasTensor((*x.shape[:axis], part, *x.shape[axis + 1 :]), x.dtype) for part in sizes]
+
+
+def _distance(start, stop):
+    """Return the size of a part; `None` where it depends on a size that is not known."""
+    if start is None or stop is None or (start < 0) is not (stop < 0):
+        return None
+    return max(0, stop - start)
+
+
+split.compute_output_spec = _split_spec
 
 
 @operation
@@ -95,7 +130,14 @@ def _places(indices):
 def hsplit(x, indices_or_sections):
     """Return the parts along axis 1, of a tensor with one axis along it. See `split`."""
     x = as_tensor(x)
-    return split.operation.function(x, indices_or_sections, 0 if x.ndim == 1 else 1)
+    return split.operation.function(x, indices_or_sections, _columns(x))
+
+
+def _columns(x):
+    return 0 if x.ndim == 1 else 1
+
+
+hsplit.compute_output_spec = lambda x, indices_or_sections: _split_spec(x, indices_or_sections, _columns(x))
 
 
 @operation
@@ -104,10 +146,16 @@ def vsplit(x, indices_or_sections):
     return split.operation.function(x, indices_or_sections, 0)
 
 
+vsplit.compute_output_spec = _split_spec
+
+
 @operation
 def dsplit(x, indices_or_sections):
     """Return the parts along axis 2. See `split`."""
     return split.operation.function(x, indices_or_sections, 2)
+
+
+dsplit.compute_output_spec = functools.partial(_split_spec, axis=2)
 
 
 @operation(tensors=("x",))

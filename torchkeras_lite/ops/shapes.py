@@ -9,6 +9,7 @@ from torchkeras_lite.base.dtypes import standardize_dtype, widened
 from torchkeras_lite.engine.keras_tensor import KerasTensor, is_symbolic
 from torchkeras_lite.engine.operation import operation
 from torchkeras_lite.ops.inputs import Tensor, as_tensor
+from torchkeras_lite.ops.reductions import checked_axis
 
 
 def sizes(shape):
@@ -19,8 +20,8 @@ def sizes(shape):
 
 
 _NEWSHAPE = (
-    "reshape: Each dimension in `newshape` must be a non-negative integer, or -1 for a single unknown one, "
-    "got newshape={}."
+    "reshape: Each dimension in `newshape` must be a non-negative integer, or -1 for at most one unknown "
+    "dimension, got newshape={}."
 )
 
 
@@ -30,7 +31,8 @@ def reshape(x, newshape):
 
     Args:
         x: Tensor.
-        newshape: The shape, with -1 (or `None`) for one size that follows from the others.
+        newshape: The shape, with -1 (or `None`) for one size that follows from the others. A tensor, or one
+            among the sizes, may be symbolic where `x` is.
 
     Raises:
         ValueError: a size below -1, or -1 twice.
@@ -48,6 +50,10 @@ def reshape(x, newshape):
 
 def _reshape_spec(x, newshape):
     """Return the symbolic result, whose shape is believed where nobody knows how many values `x` has."""
+    if isinstance(newshape, KerasTensor):
+        return KerasTensor([None] * newshape.shape[0], x.dtype)
+    if any(map(is_symbolic, sizes(newshape))):
+        return KerasTensor([None if is_symbolic(size) or size == -1 else size for size in newshape], x.dtype)
     wanted = tuple([-1 if size is None else size for size in sizes(newshape)])
     if min(wanted, default=0) < -1 or wanted.count(-1) > 1:
         raise ValueError(_NEWSHAPE.format(wanted))
@@ -83,7 +89,7 @@ def transpose(x, axes=None):
     try:
         return torch.permute(x, tuple(range(x.ndim - 1, -1, -1)) if axes is None else tuple(axes))
     except RuntimeError as error:
-        if not str(error).startswith("permute()"):
+        if not str(error).startswith("permute("):
             raise
         raise ValueError(
             f"transpose: expected a valid permutation of the axes of a tensor of shape {tuple(x.shape)}, got "
@@ -127,7 +133,7 @@ def squeeze(x, axis=None):
         return torch.squeeze(x)
     axes = tuple(axis) if isinstance(axis, (list, tuple)) else (axis,)
     for one in axes:
-        if x.shape[one] != 1:
+        if x.shape[checked_axis(x, one)] != 1:
             raise ValueError(
                 f"squeeze: axis {one} of a tensor of shape {tuple(x.shape)} has a size other than 1. Pass an "
                 "axis of size 1."
@@ -173,7 +179,7 @@ def repeat(x, repeats, axis=None):
 def _repeat_spec(x, repeats, axis=None):
     """Return the spec, for which one number for each place along an axis of unknown size cannot be tried."""
     size = math.prod(x.shape) if axis is None and None not in x.shape else None
-    size = size if axis is None else x.shape[axis]
+    size = size if axis is None else x.shape[checked_axis(x, axis)]
     counts = None if is_symbolic(repeats) else np.asarray(as_tensor(repeats).cpu()).reshape(-1)
     if counts is not None and size is not None and counts.size not in (1, size):
         raise ValueError(
