@@ -27,6 +27,24 @@ def sublayers(module):
     return found
 
 
+def direct_layers(layer):
+    """Return the layers directly inside `layer`, each once, those in lists as they are at the moment."""
+    if layer._containers:
+        tracking.register_members(layer, layer._containers)
+    return list(dict.fromkeys(sublayers(layer)))
+
+
+def flat_layers(layer, recursive):
+    """Return what `layer` lists as `_layers`, each followed by what it lists itself, last to first; once."""
+    found, waiting = {}, list(reversed(layer._layers))
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found[one] = None
+            waiting += one._layers if recursive else ()
+    return list(found)
+
+
 def modules_in(module):
     """Yield `module` and all modules inside, each once, outer ones first (as `modules()`, which is slow)."""
     waiting, seen = [module], set()

@@ -73,7 +73,17 @@ class LayerState(StoredWeights, nn.Module):
     @property
     def _layers(self):
         """The layers that are kept in attributes, under the name that packages made for Keras read."""
-        return [module for module in self.children() if isinstance(module, LayerState)]
+        return collecting.direct_layers(self)
+
+    def _flatten_layers(self, include_self=True, recursive=True):
+        """Return this layer and those inside, under the name that packages made for Keras call.
+
+        Args:
+            include_self: Whether this layer comes first.
+            recursive: Whether layers inside the inner ones follow them; those come last to first, as in
+                Keras.
+        """
+        return [*([self] if include_self else []), *collecting.flat_layers(self, recursive)]
 
     def __delattr__(self, name):
         if name in self.__dict__.get("_containers", ()):

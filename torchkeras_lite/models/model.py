@@ -249,8 +249,9 @@ class Model(OldModelMethods, Trainer, Layer):
 
     @property
     def _layers(self):
-        """`layers`, under the name that packages made for Keras read."""
-        return self.layers
+        """The layers of the graph, then others in attributes, under the name that packages for Keras read."""
+        in_graph = self._recording.modules if self._recording is not None else ()
+        return list(dict.fromkeys([*filter(collecting.is_layer, in_graph), *collecting.direct_layers(self)]))
 
     @property
     def operations(self):
