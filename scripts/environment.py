@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "installed.json"
+# KerasHub names tensorflow-text, which is not made for every platform and which it does without.
+WITHOUT_DEPENDENCIES = {"test": ["keras-hub"]}
 OLDEST = {"test": (3, 11), "keras-tests": (3, 11)}  # real Keras 3.15.1, the oracle, needs 3.11
 
 
@@ -93,7 +95,10 @@ def _install(extras):
     if not sys.stdout.isatty():
         pip.append("--quiet")
     # The build backend comes first and is used in place: a build environment of its own would not be pinned.
-    for arguments in (["setuptools"], ["--no-build-isolation", "--editable", package]):
+    steps = [["setuptools"], ["--no-build-isolation", "--editable", package]]
+    alone = [name for extra in extras for name in WITHOUT_DEPENDENCIES.get(extra, ())]
+    steps += [["--no-deps", *alone]] if alone else []
+    for arguments in steps:
         if subprocess.call([*pip, *arguments], cwd=ROOT):
             sys.exit(f"environment: pip could not install {arguments[-1]}; its message stands above.")
 

@@ -109,3 +109,95 @@ model = keras.Sequential(
 )
 assert min(visualkeras.layered_view(model).size) > 50
 """
+
+# Prints numbers, which are compared with those under real Keras.
+keras_hub = """
+import json, os, tempfile
+import keras, keras_hub, numpy as np
+from keras_hub import layers, models, samplers, tokenizers
+numbers = {}
+
+def show(name, values):
+    values = values if isinstance(values, dict) else {"": values}
+    for key in sorted(values):
+        value = values[key]
+        value = value.detach() if hasattr(value, "detach") else value
+        numbers[f"{name} {key}"] = np.asarray(value, "float64").ravel().tolist()
+
+def filled(model):
+    rng = np.random.default_rng(2)
+    for variable in model.weights:
+        if "float" in str(variable.dtype):
+            values = rng.normal(0, 0.3, variable.shape)
+            variable.assign(np.abs(values) + 0.5 if "variance" in variable.path else values)
+    return model
+
+text = {
+    "token_ids": np.array([[1, 5, 7, 0, 0, 0, 0, 0], [2, 3, 0, 0, 0, 0, 0, 0]]),
+    "padding_mask": np.array([[1, 1, 1, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0, 0, 0]]),
+}
+segments = {**text, "segment_ids": np.zeros((2, 8), int)}
+pairs = {f"{side}_{key}": value for side in ("encoder", "decoder") for key, value in text.items()}
+images = np.random.default_rng(0).random((2, 32, 32, 3)).astype("float32")
+sizes = dict(vocabulary_size=30, num_layers=2, hidden_dim=8, intermediate_dim=16)
+heads = dict(num_heads=2, max_sequence_length=10, dropout=0.0)
+grouped = dict(num_query_heads=2, num_key_value_heads=1)
+
+def gpt2():
+    return filled(models.GPT2CausalLM(models.GPT2Backbone(**sizes, **heads), preprocessor=None))
+
+show("bert", filled(models.BertBackbone(**sizes, **heads)).predict(segments, verbose=0))
+show("llama", filled(models.LlamaBackbone(**sizes, **grouped)).predict(text, verbose=0))
+show("gemma", filled(models.GemmaBackbone(**sizes, **grouped, head_dim=4)).predict(text, verbose=0))
+show("bart", filled(models.BartBackbone(**sizes, **heads)).predict(pairs, verbose=0))
+whisper = models.WhisperBackbone(
+    **sizes, num_heads=2, max_encoder_sequence_length=6, max_decoder_sequence_length=8
+)
+features = np.random.default_rng(0).random((2, 5, 80)).astype("float32")
+show("whisper", filled(whisper).predict(
+    {"encoder_features": features, "decoder_token_ids": text["token_ids"],
+     "decoder_padding_mask": text["padding_mask"]}, verbose=0))
+vit = models.ViTBackbone((32, 32, 3), 16, num_layers=2, num_heads=2, hidden_dim=8, mlp_dim=16)
+classifier = models.ViTImageClassifier(vit, num_classes=3, preprocessor=None)
+show("vit", filled(classifier).predict(images, verbose=0))
+
+for sampler in ("greedy", "contrastive", samplers.BeamSampler(num_beams=2)):
+    model = gpt2()
+    model.compile(sampler=sampler)
+    show(f"generate {type(sampler).__name__ + str(sampler)[:8]}", model.generate(text, stop_token_ids=None))
+show("score", gpt2().score(text["token_ids"], text["padding_mask"]))
+
+model = gpt2()
+model.compile(
+    keras.optimizers.Adam(1e-2), keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    weighted_metrics=[keras_hub.metrics.Perplexity(from_logits=True)],
+)
+targets = np.roll(text["token_ids"], -1, 1)
+history = model.fit(text, targets, 2, epochs=3, verbose=0, sample_weight=text["padding_mask"])
+show("fit", history.history)
+
+with tempfile.TemporaryDirectory() as folder:
+    model = gpt2()
+    model.backbone.enable_lora(2)
+    filled(model)
+    show("lora", model.predict(text, verbose=0))
+    model.backbone.save_lora_weights(os.path.join(folder, "a.lora.h5"))
+    model = gpt2()
+    model.backbone.load_lora_weights(os.path.join(folder, "a.lora.h5"))
+    show("lora file", model.predict(text, verbose=0))
+    backbone = gpt2().backbone
+    backbone.save_to_preset(os.path.join(folder, "preset"))
+    show("preset", models.Backbone.from_preset(os.path.join(folder, "preset")).predict(text, verbose=0))
+
+words = ["[UNK]", "[PAD]", "[CLS]", "[SEP]", "[MASK]", "the", "qu", "##ick", "fox"]
+preprocessor = models.BertTextClassifierPreprocessor(models.BertTokenizer(words), sequence_length=8)
+show("preprocessed", preprocessor(["the quick fox", "fox"]))
+classifier = models.BertTextClassifier(
+    models.BertBackbone(**sizes, **heads), num_classes=2, preprocessor=preprocessor, dropout=0.0
+)
+show("trained", filled(classifier).fit(["the quick fox", "fox"], [0, 1], 2, epochs=2, verbose=0).history)
+show("classified", classifier.predict(["the fox"], verbose=0))
+pieces = tokenizers.BytePairTokenizer({"a": 0, "b": 1, "ab": 2}, merges=["a b"], sequence_length=4)
+show("pieces", pieces(["ab", "aab"]))
+print("numbers", json.dumps(numbers))
+"""

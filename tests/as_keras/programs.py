@@ -205,3 +205,25 @@ assert [auto_name("OwnThing"), auto_name("OwnThing")] == ["own_thing", "own_thin
 assert not hasattr(keras.layers, "BaseConv")
 print("done")
 """
+
+STORES = """
+import keras, torch
+store = keras.src.saving.saving_lib.H5IOStore("theirs.h5", mode="r")
+rank, values = store.get("lora")["rank"][()], store.get("lora/0")["lora_kernel_a"]
+entry = store.get("lora/0")
+assert ("lora_kernel_a" in entry, len(entry), list(entry)) == (True, 1, ["lora_kernel_a"])
+assert list(entry.keys()) == list(entry) and len(store.get("nowhere")) == 0
+store.close()
+store = keras.src.saving.saving_lib.H5IOStore("ours.h5", mode="w")
+store.make("lora", metadata={"made": "here"})["rank"] = int(rank)
+entry = store.make("lora/0")
+entry["lora_kernel_a"], entry["half"] = values, torch.ones(2, dtype=torch.bfloat16)
+store.close()
+"""
+
+GRAIN = """
+import grain
+from keras.src.utils.backend_utils import in_grain_data_pipeline
+assert not in_grain_data_pipeline()
+assert list(grain.MapDataset.source([1, 2]).map(lambda _: in_grain_data_pipeline())) == [True, True]
+"""

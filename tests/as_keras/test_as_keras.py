@@ -1,12 +1,15 @@
 """Programs for Keras and TensorFlow, run as they stand."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from keras.src.saving.saving_lib import H5IOStore
 
 from as_keras import packages, programs
 
@@ -14,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 FIRST = "import torchkeras_lite.as_keras\n"
 
 
-def run(*arguments, expect=0, **environment):
+def run(*arguments, expect=0, cwd=None, **environment):
     """Run Python with arguments and return what it printed."""
     path = os.pathsep.join(filter(None, (str(ROOT), environment.pop("PYTHONPATH", ""))))
     result = subprocess.run(
@@ -23,6 +26,7 @@ def run(*arguments, expect=0, **environment):
         capture_output=True,
         text=True,
         check=False,
+        cwd=cwd,
         timeout=60,
     )
     assert result.returncode == expect, result.stderr[-3000:]
@@ -100,7 +104,30 @@ def test_what_is_installed_is_hidden_and_left_alone(tmp_path):
     assert "RuntimeError: torchkeras_lite.as_keras: 'keras' was imported before" in err
 
 
-PACKAGES = [name for name, value in vars(packages).items() if not name.startswith("_") and "import" in value]
+def test_small_files_of_packages_are_read_on_both_sides(tmp_path):
+    values = np.arange(6.0, dtype="float32").reshape(2, 3)
+    store = H5IOStore(tmp_path / "theirs.h5", mode="w")
+    store.make("lora")["rank"] = 4
+    store.make("lora/0")["lora_kernel_a"] = values
+    store.close()
+    run("-c", FIRST + programs.STORES, cwd=str(tmp_path))
+    store = H5IOStore(tmp_path / "ours.h5", mode="r")
+    assert int(store.get("lora")["rank"][()]) == 4
+    np.testing.assert_array_equal(store.get("lora/0")["lora_kernel_a"], values)
+    store.close()
+
+
+def test_pipelines_of_grain_are_noticed():
+    pytest.importorskip("grain")
+    run("-c", FIRST + programs.GRAIN)
+
+
+COMPARED = ("keras_hub",)
+PACKAGES = [
+    name
+    for name, value in vars(packages).items()
+    if not name.startswith("_") and "import" in value and name not in COMPARED
+]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -109,3 +136,17 @@ def test_packages_made_for_keras_work_as_they_are(package):
         pytest.skip(f"{package} is not installed")
     code = f"{FIRST}{getattr(packages, package)}\nassert keras.Model.__module__.startswith('torchkeras_lite')"
     run("-W", "ignore", "-c", f"{code}\nprint('done')", MPLBACKEND="Agg", KERAS_BACKEND="torch")
+
+
+@pytest.mark.parametrize("package", COMPARED)
+def test_packages_made_for_keras_give_the_numbers_that_they_give_under_keras(package):
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    found = []
+    for first in (FIRST, ""):
+        out, _ = run("-W", "ignore", "-c", f"{first}{getattr(packages, package)}", KERAS_BACKEND="torch")
+        found.append(json.loads(next(line for line in out.splitlines() if line.startswith("numbers"))[8:]))
+    ours, theirs = found
+    assert list(ours) == list(theirs)
+    for name, expected in theirs.items():
+        np.testing.assert_allclose(ours[name], expected, rtol=1e-4, atol=1e-5, err_msg=name)

@@ -1,9 +1,13 @@
 """Functions and classes of Keras's sources that packages import: what has their meaning here, by name."""
 
 import functools
+import os
+import sys
 
+from torchkeras_lite.as_keras.private_files import H5IOStore
 from torchkeras_lite.base import dtypes, keras_home, naming
 from torchkeras_lite.base.device import default_device
+from torchkeras_lite.base.safe_mode import in_safe_mode
 from torchkeras_lite.engine import masking, stateless, tracking
 from torchkeras_lite.engine.custom_operation import Operation
 from torchkeras_lite.engine.keras_tensor import any_symbolic
@@ -15,6 +19,7 @@ from torchkeras_lite.layers.depthwise_convolution import DepthwiseConvolution
 from torchkeras_lite.layers.preprocessing import PreprocessingLayer
 from torchkeras_lite.layers.separable_convolution import SeparableConvolution
 from torchkeras_lite.optimizers import Optimizer
+from torchkeras_lite.training.batches import weights_of_classes
 from torchkeras_lite.training.trainer import Trainer
 
 
@@ -80,6 +85,19 @@ def get_device():
     return str(default_device())
 
 
+_GRAIN = tuple(os.path.join("grain", "_src", "python", name) for name in ("dataset", "data_loader"))
+
+
+def in_grain_data_pipeline():
+    """Whether a data pipeline of the package `grain` is calling."""
+    frame = sys._getframe(1) if "grain" in sys.modules else None
+    while frame is not None:
+        if any(place in frame.f_code.co_filename for place in _GRAIN):
+            return True
+        frame = frame.f_back
+    return False
+
+
 MEMBERS = {
     "BaseAdaptiveAveragePooling": adaptive_pooling.AdaptiveAveragePooling,
     "BaseAdaptiveMaxPooling": adaptive_pooling.AdaptiveMaxPooling,
@@ -92,15 +110,19 @@ MEMBERS = {
     "BasePooling": pooling.Pooling,
     "BaseSeparableConv": SeparableConvolution,
     "DataLayer": PreprocessingLayer,
+    "H5IOStore": H5IOStore,
     "KerasVariable": Variable,
     "TFDataLayer": PreprocessingLayer,
     "Trainer": Trainer,
     "any_symbolic_tensors": any_symbolic_tensors,
     "auto_name": auto_name,
+    "class_weight_to_sample_weights": weights_of_classes,
     "compute_output_spec": compute_output_spec,
     "get_device": get_device,
     "get_keras_mask": masking.get_mask,
     "get_stateless_scope": stateless.get_stateless_scope,
+    "in_grain_data_pipeline": in_grain_data_pipeline,
+    "in_safe_mode": in_safe_mode,
     "in_stateless_scope": stateless.in_stateless_scope,
     "keras_export": keras_export,
     "keras_home": keras_home.keras_home,

@@ -309,7 +309,9 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, **kwar
         custom_objects: Mapping of names to the classes and functions that are not public and not registered.
         safe_mode: `False` allows the bytecode of Python lambdas in the config, which is then run. Inside a
             load, what the load was told counts.
-        **kwargs: Keras's `module_objects`: a mapping of further names.
+        **kwargs: Keras's `module_objects`: a mapping of further names, of which `config` may be one: that of
+            a class means an object made without arguments; and `printable_module_name`, what an object is
+            called in messages of older Keras, which counts for nothing here.
 
     Raises:
         TypeError: a class or function of an unknown name, a config of another form.
@@ -317,7 +319,12 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, **kwar
 
     Source: Keras 3 `keras.saving.deserialize_keras_object`.
     """
-    custom_objects = {**(kwargs.pop("module_objects", None) or {}), **(custom_objects or {})}
+    module_objects = kwargs.pop("module_objects", None) or {}
+    if isinstance(config, str) and config in module_objects:
+        found = module_objects[config]
+        return found() if isinstance(found, type) else found
+    custom_objects = {**module_objects, **(custom_objects or {})}
+    kwargs.pop("printable_module_name", None)
     if kwargs:
         raise TypeError(f"deserialize_keras_object: unknown argument `{next(iter(kwargs))}`.")
     if in_safe_mode() is None:

@@ -38,6 +38,9 @@ class LayerCalls(LayerState):
     clears_losses = False
     computes_itself = True  # a model only has its layers compute, which have policies of their own
     casts_integers = False
+    _convert_input_args = (
+        True  # Keras's name: packages set False for layers of texts, lists and anything else
+    )
     keeps_precision = False  # a mixed policy leaves float32 inputs as they are, and halves the outputs only
     stateless = False  # nothing is made from the shapes of inputs, so it is built as soon as it is made
     # What is known of the outputs' shapes of a class, and of its subclasses without a `call` of their own:
@@ -221,6 +224,8 @@ class LayerCalls(LayerState):
             kwargs = {key: value for key, value in kwargs.items() if key != "mask"}
             if mask is not None:
                 nested.map_structure(attach_mask, args[0], mask)
+        if not self._convert_input_args:
+            return tuple(args), kwargs, training
         first = signature.first_argument(args, kwargs)
         if text.is_text_list(first):
             first = text.text_array(describe(self), first)

@@ -5,12 +5,13 @@ import math
 from torchkeras_lite import regularizers
 from torchkeras_lite.base.checks import describe, positive_int
 from torchkeras_lite.engine.auto_config import serialize_argument
+from torchkeras_lite.layers.attention_names import PrivateNames
 from torchkeras_lite.layers.projected_attention import ProjectedAttention, written_config
 
 __all__ = ["MultiHeadAttention"]
 
 
-class MultiHeadAttention(ProjectedAttention):
+class MultiHeadAttention(PrivateNames, ProjectedAttention):
     """Attention of several heads at once, each over projections of its own.
 
     Runs on `torch.nn.functional.scaled_dot_product_attention` where scores are not asked for. The
@@ -130,24 +131,6 @@ class MultiHeadAttention(ProjectedAttention):
         joined = (*query_shape[:-1], heads, self.value_dim)
         sizes = self._output_shape or (query_shape[-1],)
         self.output_dense = self._project("attention_output", joined, sizes, summed=2)
-
-    # Keras's private names, which subclasses of its layer use.
-
-    @property
-    def _query_dense(self):
-        return self.query_dense
-
-    @property
-    def _key_dense(self):
-        return self.key_dense
-
-    @property
-    def _value_dense(self):
-        return self.value_dense
-
-    @property
-    def _output_dense(self):
-        return self.output_dense
 
     def get_config(self):
         """Return the constructor's arguments, but `flash_attention`, which belongs to the machine."""

@@ -168,9 +168,9 @@ class ProjectedAttention(Layer):
 
         Args:
             query, key, value: What the projections returned, `(batch, ..., heads, dim)`.
-            attention_mask: Conjunction of all masks, `(batch, ..., heads, queries, keys)`; several attention
-                axes are one.
-            training: Whether to drop.
+            attention_mask: Conjunction of all masks, `(batch, ..., heads, queries, keys)`, boolean or
+                numbers; several attention axes are one, and the heads may be missing.
+            training: Whether to drop; `None`: as the layer's mode says.
             return_attention_scores: Whether the weights are wanted.
             use_causal_mask: Whether query `i` sees the keys up to `i` only.
         """
@@ -182,9 +182,11 @@ class ProjectedAttention(Layer):
                 f"{describe(self)}: Returning attention scores is not supported when flash attention is "
                 "enabled. Make the layer without flash_attention=True."
             )
-        dropout = self.dropout if training else 0.0
+        dropout = self.dropout if (self.training if training is None else training) else 0.0
         by_hand = return_attention_scores or (dropout and (self.seed is not None or dropout == 1))
         mask = attention_mask
+        if mask is not None:  # that of a subclass may be of numbers, and without an axis for the heads
+            mask = (mask if mask.ndim >= query.ndim else mask.unsqueeze(-3)).bool()
         if use_causal_mask and (by_hand or mask is not None):
             mask = dot_product.both(mask, dot_product.causal_mask(*queries, *keys, query.device))
         if by_hand:
@@ -306,19 +308,24 @@ class ProjectedAttention(Layer):
             output_shape=(None,) * (free - 1) + tuple(sizes),
             bias_axes=after if self.use_bias else None,
             activation=activation,
-            kernel_initializer=_cloned(self.kernel_initializer),
-            bias_initializer=_cloned(self.bias_initializer),
-            kernel_regularizer=self.kernel_regularizer,
-            bias_regularizer=self.bias_regularizer,
-            kernel_constraint=self.kernel_constraint,
-            bias_constraint=self.bias_constraint,
-            activity_regularizer=self._inner_regularizer,
-            dtype=self.dtype_policy,
+            **self._settings_of_projections(),
             name=name,
         )
         dense.owner = describe(self)
         dense.build(shape)
         return dense
+
+    def _settings_of_projections(self):
+        return {
+            "kernel_initializer": _cloned(self.kernel_initializer),
+            "bias_initializer": _cloned(self.bias_initializer),
+            "kernel_regularizer": self.kernel_regularizer,
+            "bias_regularizer": self.bias_regularizer,
+            "activity_regularizer": self._inner_regularizer,
+            "kernel_constraint": self.kernel_constraint,
+            "bias_constraint": self.bias_constraint,
+            "dtype": self.dtype_policy,
+        }
 
 
 def _cloned(initializer):

@@ -132,10 +132,14 @@ class Model(OldModelMethods, Trainer, Layer):
         recording = self._recording
         if recording is None or others or not self.follows_graph:
             return None
-        if isinstance(inputs, dict) or not nested.same_structure(inputs, recording.inputs):
+        if not nested.same_structure(recording.inputs, inputs):
             return None
-        pairs = zip(nested.flatten(inputs), nested.flatten(recording.inputs), strict=True)
-        if not all(isinstance(given, KerasTensor) and given.spec == known.spec for given, known in pairs):
+        fits = nested.map_structure(
+            lambda known, given: isinstance(given, KerasTensor) and given.spec == known.spec,
+            recording.inputs,
+            inputs,
+        )
+        if not all(nested.flatten(fits)):
             return None
         return nested.map_structure(lambda tensor: tensor.spec, recording.outputs)
 
