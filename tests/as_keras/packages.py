@@ -201,3 +201,75 @@ pieces = tokenizers.BytePairTokenizer({"a": 0, "b": 1, "ab": 2}, merges=["a b"],
 show("pieces", pieces(["ab", "aab"]))
 print("numbers", json.dumps(numbers))
 """
+
+autokeras = """
+import autokeras, keras, numpy as np, tempfile
+from sklearn.datasets import load_digits
+keras.utils.set_random_seed(0)
+x, y = load_digits(return_X_y=True)
+x = x.reshape(-1, 8, 8, 1)[:300]
+with tempfile.TemporaryDirectory() as folder:
+    search = autokeras.ImageClassifier(max_trials=1, directory=folder, seed=0)
+    search.fit(x, y[:300], epochs=2, verbose=0)
+    assert search.evaluate(x, y[:300], verbose=0)[1] > 0.5
+    model = search.export_model()
+    model.save(f"{folder}/model.keras")
+    again = keras.saving.load_model(f"{folder}/model.keras", autokeras.CUSTOM_OBJECTS)
+    np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-6)
+"""
+
+keras_rs = """
+import json
+import keras, keras_rs, numpy as np
+from keras_rs import layers, losses, metrics
+numbers = {}
+
+def show(name, *values):
+    for place, value in enumerate(values):
+        value = value.detach() if hasattr(value, "detach") else value
+        numbers[f"{name} {place}"] = np.asarray(value, "float64").ravel().tolist()
+
+def filled(model):
+    rng = np.random.default_rng(2)
+    for variable in model.weights:
+        variable.assign(rng.normal(0, 0.3, variable.shape))
+    return model
+
+rng = np.random.default_rng(0)
+x, scores = rng.normal(size=(6, 4)).astype("float32"), rng.normal(size=(4, 5)).astype("float32")
+relevance = rng.integers(0, 3, (4, 5)).astype("float32")
+hit = (relevance > 0).astype("float32")
+show("dot", layers.DotInteraction()([x, x * 2, x + 1]))
+cross = keras.Sequential([keras.Input((4,)), layers.FeatureCross(projection_dim=2), keras.layers.Dense(1)])
+show("cross", filled(cross).predict(x, verbose=0))
+show("retrieval", *layers.BruteForceRetrieval(candidate_embeddings=x[::-1].copy(), k=3)(x))
+show("negatives", *layers.HardNegativeMining(2)(scores, np.eye(4, 5, dtype="float32")))
+show("hits", layers.RemoveAccidentalHits()(scores[:, :4], np.eye(4, dtype="float32"), np.array([1, 2, 1, 4])))
+for kind in (losses.PairwiseHingeLoss, losses.PairwiseMeanSquaredError, losses.ListMLELoss):
+    show(kind.__name__, kind()(relevance, scores))
+for kind in (metrics.NDCG, metrics.MeanReciprocalRank, metrics.PrecisionAtK):
+    show(kind.__name__, kind(k=3)(relevance if kind is metrics.NDCG else hit, scores))
+table = layers.TableConfig("t", 10, 4, initializer="ones")
+feature = layers.FeatureConfig("f", table, (4,), (4, 4))
+show("table", layers.DistributedEmbedding(feature)(np.ones((4, 1), int)))
+
+class TwoTowers(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.queries = layers.EmbedReduce(10, 4, combiner="sum")
+        self.candidates = keras.layers.Embedding(20, 4)
+        self.loss_fn = keras.losses.CategoricalCrossentropy(from_logits=True)
+
+    def call(self, inputs):
+        return {"query": self.queries(inputs["query"]), "candidate": self.candidates(inputs["candidate"])}
+
+    def compute_loss(self, x, y, y_pred, sample_weight, training=True):
+        scores = keras.ops.matmul(y_pred["query"], keras.ops.transpose(y_pred["candidate"]))
+        return self.loss_fn(keras.ops.eye(keras.ops.shape(scores)[0]), scores)
+
+model, data = TwoTowers(), {"query": np.arange(20).reshape(10, 2) % 10, "candidate": np.arange(10)}
+model(data)
+filled(model).compile(keras.optimizers.Adam(0.1))
+show("training", model.fit(data, epochs=4, batch_size=10, verbose=0, shuffle=False).history["loss"])
+print("numbers", json.dumps(numbers))
+"""

@@ -122,7 +122,7 @@ def test_pipelines_of_grain_are_noticed():
     run("-c", FIRST + programs.GRAIN)
 
 
-COMPARED = ("keras_hub",)
+COMPARED = ("keras_hub", "keras_rs")
 PACKAGES = [
     name
     for name, value in vars(packages).items()

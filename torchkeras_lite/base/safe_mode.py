@@ -23,7 +23,7 @@ def safe_mode_scope(safe_mode):
         TypeError: `safe_mode` is no boolean.
     """
     if not isinstance(safe_mode, bool):
-        raise TypeError(f"`safe_mode` must be True or False, got {safe_mode!r}.")
+        raise TypeError(f"`safe_mode` must be True or False, got {safe_mode!r:.200}.")
     token = _safe.set(safe_mode)
     try:
         yield

@@ -308,7 +308,8 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, **kwar
         config: What `serialize_keras_object` returned, or Keras wrote.
         custom_objects: Mapping of names to the classes and functions that are not public and not registered.
         safe_mode: `False` allows the bytecode of Python lambdas in the config, which is then run. Inside a
-            load, what the load was told counts.
+            load, what the load was told counts. A mapping, which stands here where programs for Keras 2 pass
+            `custom_objects` by position, counts as `True`, as in Keras.
         **kwargs: Keras's `module_objects`: a mapping of further names, of which `config` may be one: that of
             a class means an object made without arguments; and `printable_module_name`, what an object is
             called in messages of older Keras, which counts for nothing here.
@@ -320,6 +321,7 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, **kwar
     Source: Keras 3 `keras.saving.deserialize_keras_object`.
     """
     module_objects = kwargs.pop("module_objects", None) or {}
+    safe_mode = isinstance(safe_mode, dict) or safe_mode
     if isinstance(config, str) and config in module_objects:
         found = module_objects[config]
         return found() if isinstance(found, type) else found
