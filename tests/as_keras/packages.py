@@ -108,6 +108,7 @@ model = keras.Sequential(
     [keras.Input((28, 28, 1)), layers.Conv2D(8, 3), layers.MaxPooling2D(), layers.Flatten(), layers.Dense(10)]
 )
 assert min(visualkeras.layered_view(model).size) > 50
+assert min(visualkeras.graph_view(model).size) > 50
 """
 
 # Prints numbers, which are compared with those under real Keras.

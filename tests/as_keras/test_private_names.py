@@ -121,3 +121,23 @@ def test_shapes_of_an_inner_model_with_named_inputs_are_those_that_it_was_made_w
     model = Model(inputs, layers.Dense(2)(inner(inputs)["out"]))
     ids = np.ones((2, 7), "int32")
     assert model({"tokens": ids, "mask": ids}).shape == (2, 7, 2)
+
+
+def test_nodes_of_layers():
+    def edges(package):
+        inputs = package.Input((3,), name="in")
+        dense = package.layers.Dense(3, name="dense")
+        x = package.layers.Add(name="add")([dense(inputs), dense(dense(inputs))])
+        model = package.Model(inputs, package.layers.Dense(2, name="out")(package.ops.relu(x)))
+        nodes = [node for layer in model.layers for node in layer._inbound_nodes]
+        return [
+            (
+                node.operation.name.split("_")[0],
+                [parent.operation.name.split("_")[0] for parent in node.parent_nodes],
+                [tuple(tensor.shape) for tensor in (*node.input_tensors, *node.output_tensors)],
+                node.is_input,
+            )
+            for node in nodes
+        ]
+
+    assert edges(torchkeras_lite) == edges(keras)

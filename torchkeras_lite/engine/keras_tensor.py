@@ -71,6 +71,28 @@ class Call:
         """The symbolic tensors that came out, flat."""
         return [leaf for leaf in nested.flatten(self.outputs) if isinstance(leaf, KerasTensor)]
 
+    # What packages made for Keras read of its `Node`s.
+
+    @property
+    def operation(self):
+        """The layer or `Operation` that is called; of a function, the call, which has its name."""
+        return self.owner
+
+    @property
+    def parent_nodes(self):
+        """The calls that made the inputs, one for each."""
+        return [tensor.call for tensor in self.inputs]
+
+    @property
+    def input_tensors(self):
+        """The symbolic inputs."""
+        return self.inputs
+
+    @property
+    def output_tensors(self):
+        """The symbolic outputs."""
+        return self.tensors
+
     def emit(self, specs, *, name=None):
         """Make the outputs from nested `TensorSpec`s, and return them."""
         pairs = nested.flatten_with_path(specs)

@@ -71,6 +71,11 @@ class LayerState(StoredWeights, nn.Module):
             raise
 
     @property
+    def _inbound_nodes(self):
+        """The recorded calls, under the name that packages made for Keras read."""
+        return self._calls
+
+    @property
     def _layers(self):
         """The layers that are kept in attributes, under the name that packages made for Keras read."""
         return collecting.direct_layers(self)
