@@ -8,9 +8,11 @@ import queue
 import threading
 
 from torchkeras_lite.data import views
-from torchkeras_lite.data.stages import Stage
+from torchkeras_lite.data.stages import Batched, Stage
 
 LEAST_AHEAD = 16
+BATCHES_AHEAD = 1
+ROWS_AT_ONCE = 4
 
 
 class ParallelMapped(Stage):
@@ -49,6 +51,62 @@ class ParallelMapped(Stage):
                 yield result
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
+
+
+class FilledBatches(Batched):
+    """Batches of what `reader` makes of paths, each written to its place by several threads; the order stays.
+
+    One batch is ready and one is begun ahead of their use.
+
+    Args:
+        source: A stage whose elements are maps of paths, or of (path, label) to (reading, label).
+        batch_size: Elements in a batch; the last may be smaller.
+        reader: An object with `empty(count)`, memory for a batch, and `fill(row, path)`.
+        workers: Threads, an integer >= 1.
+    """
+
+    def __init__(self, source, batch_size, reader, workers):
+        super().__init__(source, batch_size)
+        self.reader, self.workers = reader, workers
+
+    def stream(self):
+        """Return the batches; the threads end with the iterator."""
+        stopped = threading.Event()
+        executor = concurrent.futures.ThreadPoolExecutor(self.workers, thread_name_prefix="dataset")
+        started = collections.deque()
+        try:
+            for element in Batched(self.source.source, self.batch_size):
+                started.append(self._start(element, executor, stopped))
+                if len(started) > BATCHES_AHEAD:
+                    yield _finished(*started.popleft())
+            while started:
+                yield _finished(*started.popleft())
+        finally:
+            stopped.set()
+            executor.shutdown(wait=True, cancel_futures=True)
+
+    def _start(self, element, executor, stopped):
+        """Return a batch that threads fill, and their futures."""
+        paths, *labels = element if isinstance(element, tuple) else (element,)
+        batch = self.reader.empty(len(paths))
+        rows, futures = batch.unbind(), []
+        for start in range(0, len(paths), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            futures.append(executor.submit(self._fill, rows[part], paths[part], stopped))
+        # labels in the order of the files would share the dataset's own memory
+        return (batch, *(part.clone() for part in labels)) if labels else batch, futures
+
+    def _fill(self, rows, paths, stopped):
+        for row, path in zip(rows, paths, strict=True):
+            if stopped.is_set():
+                return
+            self.reader.fill(row, path)
+
+
+def _finished(batch, futures):
+    for future in futures:
+        future.result()
+    return batch
 
 
 def _with_error(tasks):

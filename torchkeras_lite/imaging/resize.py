@@ -16,6 +16,11 @@ INTERPOLATIONS = {
 }
 # What TensorFlow has besides, for its images in folders.
 MORE_INTERPOLATIONS = ("area", "gaussian", "mitchellcubic")
+# What `F.interpolate` calls, which itself takes no `out`.
+INTO = {
+    "bilinear": torch.ops.aten.upsample_bilinear2d.out,
+    "bicubic": torch.ops.aten.upsample_bicubic2d.out,
+}
 
 
 def resize(
@@ -47,18 +52,36 @@ def resize(
     """
     x = to_torch(images, data_format)
     if crop_to_aspect_ratio:
-        x = _crop_to(x, size)
+        rows, columns = middle(x.shape[2:], size)
+        x = x[:, :, rows, columns]
     elif pad_to_aspect_ratio:
         x = _pad_to(x, size, fill_value)
     return to_user(_resize(x, tuple(size), interpolation, antialias), data_format)
 
 
-def _crop_to(x, size):
-    (height, width), (new_height, new_width) = x.shape[2:], size
+def resize_into(out, image, interpolation="bilinear", *, pad_to_aspect_ratio=False):
+    """Write one image to another of another size, without memory of its own where torch can do so.
+
+    Args:
+        out: Float tensor (height, width, channels) on the CPU.
+        image: Tensor of the dtype of `out`, with as many channels.
+        interpolation, pad_to_aspect_ratio: See `resize`.
+    """
+    size = tuple(out.shape[:2])
+    if interpolation in INTO and not pad_to_aspect_ratio and tuple(image.shape[:2]) != size:
+        images, rows = (to_torch(pixels[None], "channels_last") for pixels in (image, out))
+        INTO[interpolation](images, size, False, out=rows)
+    else:
+        out.copy_(resize(image[None], size, interpolation, pad_to_aspect_ratio=pad_to_aspect_ratio)[0])
+
+
+def middle(shape, size):
+    """Return the slices of the rows and columns in the middle of `shape` that have the form of `size`."""
+    (height, width), (new_height, new_width) = shape, size
     kept_height = max(min(height, int(width * new_height / new_width)), 1)
     kept_width = max(min(width, int(height * new_width / new_height)), 1)
     top, left = int((height - kept_height) / 2), int((width - kept_width) / 2)
-    return x[:, :, top : top + kept_height, left : left + kept_width]
+    return slice(top, top + kept_height), slice(left, left + kept_width)
 
 
 def _pad_to(x, size, fill_value):

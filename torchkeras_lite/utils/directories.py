@@ -228,8 +228,14 @@ def as_dataset(files, labels, read, shuffle, seed, workers):
     if shuffle:
         dataset = dataset.shuffle(seed=seed)
     load = read if labels is None else _with_label(read)
-    count = min(worker_count("workers", "workers", AUTOTUNE), MOST_WORKERS) if workers is None else workers
-    return dataset.map(load, num_parallel_calls=max(count, 1))
+    return dataset.map(load, num_parallel_calls=reading_threads(workers))
+
+
+def reading_threads(workers):
+    """Return how many threads read: `workers`, or one a processor and four at the most for `None`."""
+    if workers is not None:
+        return max(workers, 1)
+    return min(worker_count("workers", "workers", AUTOTUNE), MOST_WORKERS)
 
 
 def _with_label(read):

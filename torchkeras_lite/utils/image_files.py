@@ -15,6 +15,7 @@ from torchkeras_lite.callbacks.extras import extra
 from torchkeras_lite.imaging.resize import resize
 
 COLOR_MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
+CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
 GRAY_MODES = ("L", "I;16", "I")
 RESAMPLINGS = {
     "nearest": "NEAREST",

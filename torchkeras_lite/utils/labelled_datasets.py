@@ -3,6 +3,7 @@
 from torchkeras_lite.base import config
 from torchkeras_lite.base.checks import int_tuple, positive_int
 from torchkeras_lite.data import Dataset
+from torchkeras_lite.data.streams import FilledBatches
 from torchkeras_lite.utils import directories
 from torchkeras_lite.utils.file_readers import ImageReader, SoundReader, TextReader
 from torchkeras_lite.utils.sounds import padded_batch, ragged_batch
@@ -88,7 +89,12 @@ def image_dataset_from_directory(
         owner, "images", labels, label_mode, class_names, shuffle, seed, validation_split, subset
     )
     parts = choice.find(directory, IMAGE_FORMATS, follow_links, verbose)
-    return choice.datasets(parts, read, workers, lambda dataset: _batched(owner, dataset, batch_size))
+    if batch_size is None:
+        return choice.datasets(parts, read, workers, lambda dataset: dataset)
+    size = positive_int(owner, "batch_size", batch_size)
+    threads = directories.reading_threads(workers)
+    batch = lambda dataset: Dataset(FilledBatches(dataset.stage, size, read, threads))
+    return choice.datasets(parts, read, workers, batch)
 
 
 def text_dataset_from_directory(

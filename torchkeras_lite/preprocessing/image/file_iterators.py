@@ -11,7 +11,7 @@ from torchkeras_lite.base.checks import int_tuple, one_of, suggestion
 from torchkeras_lite.callbacks.progress import announce
 from torchkeras_lite.data.dataset import AUTOTUNE, worker_count
 from torchkeras_lite.preprocessing.image.iterators import SUBSETS, Iterator, save_batch
-from torchkeras_lite.utils.image_files import COLOR_MODES, RESAMPLINGS, img_to_array, load_img
+from torchkeras_lite.utils.image_files import CHANNELS, COLOR_MODES, RESAMPLINGS, img_to_array, load_img
 
 FORMATS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
 CLASSED = ("binary", "sparse", "categorical")
@@ -62,7 +62,7 @@ class FileIterator(Iterator):
         self.color_mode, self.interpolation = color_mode, interpolation
         self.keep_aspect_ratio = keep_aspect_ratio
         self.data_format = config.image_data_format() if data_format is None else data_format
-        channels = {"grayscale": 1, "rgb": 3, "rgba": 4}[color_mode]
+        channels = CHANNELS[color_mode]
         last = self.data_format == "channels_last"
         self.image_shape = (*self.target_size, channels) if last else (channels, *self.target_size)
         self.save_to_dir, self.save_prefix, self.save_format = save_to_dir, save_prefix, save_format
