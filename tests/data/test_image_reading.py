@@ -1,5 +1,6 @@
 """Batches of images written row by row: values and order of single images, errors, threads that end."""
 
+import concurrent.futures
 import itertools
 import threading
 
@@ -11,6 +12,7 @@ from data.loader_cases import write_files
 from torchkeras_lite import utils
 from torchkeras_lite.data.streams import BATCHES_AHEAD, ROWS_AT_ONCE
 from torchkeras_lite.imaging.resize import resize
+from torchkeras_lite.utils import file_readers
 from torchkeras_lite.utils.file_readers import ImageReader
 from torchkeras_lite.utils.image_files import COLOR_MODES
 
@@ -62,6 +64,21 @@ def test_images_are_those_of_plain_steps(options, batch_size, folder):
     found = torch.stack(found) if batch_size is None else torch.cat(found)
     assert found.dtype == torch.float32
     assert torch.equal(found, expected)
+
+
+# Places between rows, on rows, and on either side; edges at the sides, and above and below.
+@pytest.mark.parametrize(("height", "width"), [(900, 800), (906, 800), (907, 1600)])
+@pytest.mark.parametrize("form", [{}, {"crop_to_aspect_ratio": True}, {"pad_to_aspect_ratio": True}], ids=str)
+@pytest.mark.parametrize("interpolation", ["bilinear", "nearest", "bicubic", "lanczos3"])
+def test_rows_that_count_are_read_of_large_images(interpolation, form, height, width, tmp_path, monkeypatch):
+    pixels = np.random.default_rng(height).integers(0, 255, (height, width, 3), dtype="uint8")
+    Image.fromarray(pixels).save(tmp_path / "large.bmp")
+    monkeypatch.setattr(file_readers, "_kept", threading.local())
+    empty = torch.empty
+    monkeypatch.setattr(torch, "empty", lambda *shape, **options: empty(*shape, **options).fill_(torch.nan))
+    (found,) = load(tmp_path, labels=None, batch_size=1, interpolation=interpolation, **form)
+    expected = plainly(tmp_path / "large.bmp", interpolation=interpolation, **form)
+    assert torch.equal(found[0], expected)
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2, 5])
@@ -117,6 +134,29 @@ def test_threads_end_when_reading_stops(workers, folder):
         break
     assert len(list(dataset)) == len(dataset)
     assert threading.active_count() == before
+
+
+def test_threads_leave_images_that_are_no_more_wanted(folder, monkeypatch):
+    filled, begun, closing = [], threading.Event(), threading.Event()
+    shutdown = concurrent.futures.ThreadPoolExecutor.shutdown
+
+    def fill(self, row, path):
+        filled.append(path)
+        if len(filled) > ROWS_AT_ONCE:
+            begun.set()
+            closing.wait()
+
+    def close(self, **options):
+        closing.set()
+        shutdown(self, **options)
+
+    monkeypatch.setattr(ImageReader, "fill", fill)
+    monkeypatch.setattr(concurrent.futures.ThreadPoolExecutor, "shutdown", close)
+    iterator = iter(load(folder, batch_size=ROWS_AT_ONCE, workers=1))
+    next(iterator)
+    begun.wait()
+    iterator.close()
+    assert len(filled) == ROWS_AT_ONCE + 1
 
 
 def test_reading_ahead_has_a_bound(folder, monkeypatch):

@@ -1,5 +1,6 @@
 """What a directory loader makes of one file."""
 
+import math
 import threading
 
 import numpy as np
@@ -10,7 +11,9 @@ from torchkeras_lite.imaging.resize import INTERPOLATIONS, MORE_INTERPOLATIONS, 
 from torchkeras_lite.utils.image_files import CHANNELS, COLOR_MODES, as_color_mode, pillow
 from torchkeras_lite.utils.sounds import fit_length, read_wav, resample
 
-MOST_KEPT = 2**24  # numbers, 64 MiB, that each thread keeps to convert images in
+MOST_KEPT = 2**26  # numbers, 256 MiB: images up to 22 megapixels are converted in memory that a thread keeps
+REACH = {"nearest": 1, "bilinear": 1, "bicubic": 2}  # rows that are read on either side of a place
+BAND_COST = 2**13  # pixels whose conversion takes as long as the cutting of one band
 _kept = threading.local()
 
 
@@ -59,40 +62,70 @@ class ImageReader:
 
     def _write(self, image, path):
         """Write the image to `image`, of shape (height, width, channels)."""
-        pixels = self._pixels(path)
-        if self.crop:
-            pixels = pixels[middle(pixels.shape[:2], self.size)]
-        if pixels.shape == image.shape:
-            np.copyto(image.numpy(), pixels, casting="unsafe")
-        else:
-            resize_into(image, _as_floats(pixels), self.interpolation, pad_to_aspect_ratio=self.pad)
+        picture = self._open(path)
+        left, top, right, bottom = box = self._box(*picture.size)
+        height, width = bottom - top, right - left
+        if (height, width) == self.size:
+            np.copyto(image.numpy(), _pixels(picture, box), casting="unsafe")
+            return
+        floats = _memory((height, width, image.shape[2]))
+        for start, stop in self._bands(height, width):
+            pixels = _pixels(picture, (left, top + start, right, top + stop))
+            np.copyto(floats[start:stop].numpy(), pixels, casting="unsafe")
+        resize_into(image, floats, self.interpolation, pad_to_aspect_ratio=self.pad)
 
-    def _pixels(self, path):
-        """Return the image in the file as an array (height, width, channels) that may be read-only."""
+    def _open(self, path):
+        """Return the image in the file as Pillow holds it, decoded."""
         try:
             with open(path, "rb") as file:
-                pixels = np.asarray(as_color_mode(self.pillow.open(file), self.color_mode))
+                picture = as_color_mode(self.pillow.open(file), self.color_mode)
+                picture.load()
         except (OSError, SyntaxError) as error:
             if str(path) in str(error):
                 raise
             raise OSError(
                 f"{self.owner}: the image {path} cannot be read: {error}. Mend the file or take it away."
             ) from error
-        return pixels if pixels.ndim == 3 else pixels[:, :, None]
+        return picture
+
+    def _box(self, width, height):
+        """Return left, top, right and bottom of what is kept of an image."""
+        if not self.crop:
+            return 0, 0, width, height
+        rows, columns = middle((height, width), self.size)
+        return columns.start, rows.start, columns.stop, rows.stop
+
+    def _bands(self, height, width):
+        """Return first and last row (exclusive) of the parts of an image that its resizing reads.
+
+        Of a photograph that becomes much smaller most rows are read by none: to convert them, and the memory
+        for them, would take longer than to decode it.
+        """
+        count, reach = self.size[0], REACH.get(self.interpolation)
+        if reach is None or self.pad or (height - 2 * reach * count) * width < count * BAND_COST:
+            return [(0, height)]
+        places = (np.arange(count) + 0.5) * (height / count) - 0.5
+        error = height * 2.0**-20  # torch computes places in float32
+        first = np.floor(places - error).astype(int) + 1 - reach
+        last = np.floor(places + error).astype(int) + 1 + reach
+        return zip(first.clip(0).tolist(), last.clip(max=height).tolist(), strict=True)
 
 
-def _as_floats(pixels):
-    """Return an array as a float32 tensor, in memory that holds until the thread's next call."""
-    count = pixels.size
-    if count > MOST_KEPT:
+def _pixels(picture, box):
+    """Return a part of a Pillow image as an array (height, width, channels) that may be read-only."""
+    pixels = np.asarray(picture if box == (0, 0, *picture.size) else picture.crop(box))
+    return pixels if pixels.ndim == 3 else pixels[:, :, None]
+
+
+def _memory(shape):
+    """Return float32 memory that holds until the thread's next call."""
+    count = math.prod(shape)
+    floats = getattr(_kept, "floats", None)
+    if floats is None or len(floats) < count:
         floats = torch.empty(count, device="cpu", dtype=torch.float32)
-    else:
-        floats = getattr(_kept, "floats", None)
-        if floats is None or len(floats) < count:
-            floats = _kept.floats = torch.empty(count, device="cpu", dtype=torch.float32)
-    floats = floats[:count].view(pixels.shape)
-    np.copyto(floats.numpy(), pixels, casting="unsafe")
-    return floats
+        if count <= MOST_KEPT:
+            _kept.floats = floats
+    return floats[:count].view(shape)
 
 
 class TextReader:
