@@ -44,8 +44,8 @@ def warp(planes, matrix, fill_mode, cval, order):
 
 
 def _places(matrix, height, width):
-    rows = torch.arange(height, dtype=torch.float64)[:, None]
-    columns = torch.arange(width, dtype=torch.float64)
+    rows = torch.arange(height, device="cpu", dtype=torch.float64)[:, None]
+    columns = torch.arange(width, device="cpu", dtype=torch.float64)
     return (rows * row[0] + (columns * row[1] + row[2]) for row in np.asarray(matrix).tolist())
 
 
@@ -56,7 +56,9 @@ def _wrapped(places, size):
 
 def _linear(values, rows, columns, reflects):
     height, width = values.shape[1:]
-    grid = torch.stack([(columns * 2 + 1) / width - 1, (rows * 2 + 1) / height - 1], -1)[None].float()
+    grid = torch.empty((1, height, width, 2), device="cpu", dtype=torch.float32)
+    for axis, (places, size) in enumerate(((columns, width), (rows, height))):
+        grid[0, :, :, axis] = places.mul_(2).add_(1).div_(size).sub_(1)
     mode = "reflection" if reflects else "border"
     return F.grid_sample(values[None].float(), grid, padding_mode=mode, align_corners=False)[0]
 
