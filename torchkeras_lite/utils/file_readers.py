@@ -54,7 +54,8 @@ class ImageReader:
         """Return memory for a batch of `count` images."""
         pixels = (*self.size, CHANNELS[self.color_mode])
         shape = pixels if self.data_format == "channels_last" else (pixels[2], *pixels[:2])
-        return torch.empty((count, *shape), device="cpu", dtype=torch.float32)
+        # NumPy asks for huge pages, whose first use costs less
+        return torch.from_numpy(np.empty((count, *shape), dtype="float32"))
 
     def fill(self, row, path):
         """Write the image to a row of `empty(count)`."""
