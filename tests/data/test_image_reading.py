@@ -10,7 +10,8 @@ import torch
 
 from data.loader_cases import write_files
 from torchkeras_lite import utils
-from torchkeras_lite.data.streams import BATCHES_AHEAD, ROWS_AT_ONCE
+from torchkeras_lite.data import streams
+from torchkeras_lite.data.streams import ROWS_AT_ONCE
 from torchkeras_lite.imaging.resize import resize
 from torchkeras_lite.utils import file_readers
 from torchkeras_lite.utils.file_readers import ImageReader
@@ -159,13 +160,18 @@ def test_threads_leave_images_that_are_no_more_wanted(folder, monkeypatch):
     assert len(filled) == ROWS_AT_ONCE + 1
 
 
-def test_reading_ahead_has_a_bound(folder, monkeypatch):
+@pytest.mark.parametrize(("batch_size", "workers", "ahead"), [(1, 1, 4), (3, 1, 2), (5, 1, 1), (4, 2, 2)])
+def test_reading_ahead_gives_all_threads_work_and_has_a_bound(
+    batch_size, workers, ahead, folder, monkeypatch
+):
     begun = []
     empty = ImageReader.empty
+    monkeypatch.setattr(streams, "LEAST_AHEAD", 1)
     monkeypatch.setattr(ImageReader, "empty", lambda self, count: begun.append(count) or empty(self, count))
-    for used, _ in enumerate(load(folder, batch_size=1), start=1):
-        assert len(begun) <= used + BATCHES_AHEAD
-    assert begun == [1] * used
+    dataset = load(folder, batch_size=batch_size, workers=workers)
+    for used, _ in enumerate(dataset, start=1):
+        assert len(begun) == min(used + ahead, len(dataset))
+    assert sum(begun) == len(dataset.file_paths)
 
 
 def test_two_readers_of_one_dataset_do_not_mix(folder):

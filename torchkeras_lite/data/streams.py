@@ -11,7 +11,6 @@ from torchkeras_lite.data import views
 from torchkeras_lite.data.stages import Batched, Stage
 
 LEAST_AHEAD = 16
-BATCHES_AHEAD = 1
 ROWS_AT_ONCE = 4
 
 
@@ -56,7 +55,7 @@ class ParallelMapped(Stage):
 class FilledBatches(Batched):
     """Batches of what `reader` makes of paths, each written to its place by several threads; the order stays.
 
-    One batch is ready and one is begun ahead of their use.
+    One batch is read ahead of its use, or more small ones, so that all threads have work.
 
     Args:
         source: A stage whose elements are maps of paths, or of (path, label) to (reading, label).
@@ -68,6 +67,7 @@ class FilledBatches(Batched):
     def __init__(self, source, batch_size, reader, workers):
         super().__init__(source, batch_size)
         self.reader, self.workers = reader, workers
+        self.ahead = -(-max(LEAST_AHEAD, workers * ROWS_AT_ONCE) // batch_size)
 
     def stream(self):
         """Return the batches; the threads end with the iterator."""
@@ -77,7 +77,7 @@ class FilledBatches(Batched):
         try:
             for element in Batched(self.source.source, self.batch_size):
                 started.append(self._start(element, executor, stopped))
-                if len(started) > BATCHES_AHEAD:
+                if len(started) > self.ahead:
                     yield _finished(*started.popleft())
             while started:
                 yield _finished(*started.popleft())
