@@ -225,6 +225,26 @@ def test_models_that_compute_themselves_are_called():
     assert isinstance(forward_of(keras.Model(inputs, outputs)), DirectGraph)
 
 
+def subclassed(call):
+    return type("Other", (layers.Dense,), {"call": call})
+
+
+def replaced(call):
+    other = type(
+        "Other", (layers.Dense,), {"call": layers.Dense.call, "direct_call": layers.Dense.direct_call}
+    )
+    other.call = call
+    return other
+
+
+@pytest.mark.parametrize("make", [subclassed, replaced], ids=lambda make: make.__name__)
+def test_a_call_of_its_own_takes_the_place_of_the_short_cut(make):
+    other = make(lambda self, inputs: 2 * self.linear(inputs))
+    model = stack(other(4))
+    assert isinstance(forward_of(model), DirectGraph)
+    torch.testing.assert_close(forward_of(model)(X), model(X), rtol=0, atol=0)
+
+
 def test_shapes_are_checked_where_they_may_vary():
     model = keras.Sequential([keras.Input((None, 3)), layers.Dense(2), OfFive()])
     call = forward_of(model)

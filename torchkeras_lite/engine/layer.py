@@ -36,8 +36,8 @@ SHAPE_ARGUMENTS = (
     "input_length",
 )
 
-
 _creation = itertools.count()
+_SHORT_CUTS = ("direct_call",)  # methods of `LayerCalls` for one `call`, and for no other
 
 
 class LayerMeta(ABCMeta):
@@ -68,9 +68,11 @@ class LayerMeta(ABCMeta):
         parameters = list(inspect.signature(cls.__init__).parameters.values())
         return inspect.Signature(parameters[1:])
 
-    def __setattr__(cls, name, value):
-        super().__setattr__(name, value)
-        if name == "call" and "_call_signature" in vars(cls):  # a `call` put into a finished class
+    def __setattr__(cls, attribute, value):
+        super().__setattr__(attribute, value)
+        if attribute == "call" and "_call_signature" in vars(cls):  # a `call` put into a finished class
+            for name in _SHORT_CUTS:
+                setattr(cls, name, getattr(LayerCalls, name))
             cls._follow_call()
 
 
@@ -227,11 +229,14 @@ class Layer(OldLayerMethods, LayerCalls, metaclass=LayerMeta):
 
     @classmethod
     def _forget_promises(cls):
-        """Let what is known of the shapes that a `call` gives not hold for another `call`."""
+        """Let what is known of a `call`, its shapes and short cuts, not hold for another `call`."""
         shapes_too = ("compute_output_shape", "compute_output_spec")
         for promise, of in (("keeps_shape", ()), ("keeps_batch", ()), ("follows_graph", shapes_too)):
             if any(name in vars(cls) for name in ("call", *of)) and promise not in vars(cls):
                 setattr(cls, promise, False)
+        for name in _SHORT_CUTS:
+            if "call" in vars(cls) and name not in vars(cls):
+                setattr(cls, name, getattr(LayerCalls, name))
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
