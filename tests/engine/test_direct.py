@@ -178,6 +178,19 @@ def test_hooks_that_a_callback_adds_run_in_the_same_epoch():
     assert len(seen) == 3
 
 
+def test_loops_call_it_from_the_second_batch_of_a_training_on(monkeypatch):
+    called, forward = [], keras.Sequential.forward
+    monkeypatch.setattr(keras.Sequential, "forward", lambda *args: called.append(1) or forward(*args))
+    model = stack()
+    model.compile("sgd", "mse")
+    x, y = np.ones((10, 8)), np.ones((10, 3))
+    model.fit(x, y, batch_size=2, verbose=0)
+    model.evaluate(x, y, batch_size=2, verbose=0)
+    model.predict(x, batch_size=2, verbose=0)
+    model.train_on_batch(x[:2], y[:2])
+    assert called == [1]  # the first look at a training has a hook on the model
+
+
 def test_autocast_and_masks_are_left_to_the_model():
     model = stack()
     with torch.autocast("cpu", torch.bfloat16):

@@ -10,6 +10,7 @@ from torchkeras_lite import losses
 from torchkeras_lite.base import nested
 from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.engine import collecting
+from torchkeras_lite.engine.direct import forward_of
 from torchkeras_lite.training.torch_loss import TorchLoss
 
 PACKAGE = __name__.split(".")[0]
@@ -60,6 +61,7 @@ class FirstLook:
             returned = step(*batch)
         finally:
             hook.remove()
+            forward_of(model)  # which else saw that there is another hook, and left all to the model
         return (seen[0] if seen else None), returned
 
 
