@@ -13,6 +13,7 @@ from torchkeras_lite.base import dtypes
 from torchkeras_lite.engine import collecting
 from torchkeras_lite.engine.keras_tensor import KerasTensor
 from torchkeras_lite.engine.layer_calls import LayerCalls
+from torchkeras_lite.engine.torch_layout import stay_in_torch_layout
 
 AUTOCAST_DEVICES = ("cpu", "cuda", "mps", "xpu")
 
@@ -127,13 +128,25 @@ def _function(model):
     graph.output(graph.graph_copy(model._graph_module.graph, {}))
     calls = [call for call in model._recording.calls if call.is_module]
     others = {id(call.target) for call in calls if not _only_computes(call)}
+    in_torch_layout = {}
     for node in graph.nodes:
         layer = model._modules[node.target] if node.op == "call_module" else None
         if layer is not None and id(layer) not in others:
             function = layer.direct_call()
             if not function.__module__.startswith("torch."):  # generated code spells these by their names
                 node.op, node.target = "call_function", function
+            call = layer.torch_layout_call() if _is_own(layer) else None
+            if call is not None:
+                in_torch_layout[node] = call
+    stay_in_torch_layout(graph, in_torch_layout)
     return type(fx.GraphModule(model._graph_module, graph, type(model).__name__)).forward
+
+
+def _is_own(layer):
+    """Whether `layer` is of a class of this package; other classes may have changed any part of theirs."""
+    return type(layer).__module__.partition(".")[0] == __name__.partition(".")[0] and isinstance(
+        layer, LayerCalls
+    )
 
 
 def _only_computes(call):

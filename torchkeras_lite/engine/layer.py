@@ -37,7 +37,7 @@ SHAPE_ARGUMENTS = (
 )
 
 _creation = itertools.count()
-_SHORT_CUTS = ("direct_call",)  # methods of `LayerCalls` for one `call`, and for no other
+_SHORT_CUTS = ("direct_call", "torch_layout_call")  # methods of `LayerCalls` for one `call`, and for no other
 
 
 class LayerMeta(ABCMeta):

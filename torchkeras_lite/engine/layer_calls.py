@@ -201,6 +201,10 @@ class LayerCalls(LayerState):
         """Return what computes this layer, for graphs that call it with plain tensors: see `direct`."""
         return self.forward
 
+    def torch_layout_call(self):
+        """Return the `TorchLayoutCall` of this layer, `None` where it has none: see `torch_layout`."""
+        return None
+
     def rematerialized_call(self, layer_call, *args, **kwargs):
         """Call `layer_call`, which computes this layer, as the `RematScope` says in which it was made."""
         return rematerialization.call_layer(self, self._remat, layer_call, args, kwargs)

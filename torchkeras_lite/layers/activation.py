@@ -7,9 +7,11 @@ import torch
 import torch.nn.functional as F
 
 from torchkeras_lite import activations, constraints, initializers, regularizers
+from torchkeras_lite.activations.pointwise import is_pointwise
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.layer import Layer
+from torchkeras_lite.engine.torch_layout import TorchLayoutCall, in_user_layout
 from torchkeras_lite.layers.core import known_size, spec_for_axes
 
 
@@ -39,6 +41,17 @@ class Activation(Layer):
     def call(self, inputs):
         """Apply the function."""
         return self.activation(inputs)
+
+    def torch_layout_call(self):
+        """Return how the function is applied in torch's layout, where it looks at each value alone."""
+        activation = self.activation
+        if not is_pointwise(activation):
+            return None
+
+        def activate(x):
+            return activation(x) if self.activation is activation else in_user_layout(self.forward, x)
+
+        return TorchLayoutCall(activate)
 
 
 class ReLU(Layer):
@@ -88,6 +101,10 @@ class ReLU(Layer):
         """Apply the function."""
         return self._function(inputs)
 
+    def torch_layout_call(self):
+        """Return how the values are computed in any layout."""
+        return TorchLayoutCall(self.forward)
+
 
 class LeakyReLU(Layer):
     """Leaky rectified linear unit: `x` where positive, else `negative_slope * x`.
@@ -125,6 +142,10 @@ class LeakyReLU(Layer):
     def call(self, inputs):
         """Apply the function."""
         return F.leaky_relu(inputs, self.negative_slope)
+
+    def torch_layout_call(self):
+        """Return how the values are computed in any layout."""
+        return TorchLayoutCall(self.forward)
 
 
 class PReLU(Layer):

@@ -11,6 +11,7 @@ from torchkeras_lite.base import processes
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.engine.input_spec import InputSpec
 from torchkeras_lite.engine.layer import Layer
+from torchkeras_lite.engine.torch_layout import TorchLayoutCall, to_torch
 from torchkeras_lite.engine.weights import WeightSpec
 from torchkeras_lite.layers.batch_renormalization import Renormalizer, RootOf
 from torchkeras_lite.layers.core import known_size
@@ -207,18 +208,30 @@ class BatchNormalization(Layer):
 
     def call(self, inputs, training=None, mask=None):
         """Normalize."""
-        if not inputs.is_floating_point():
-            inputs = inputs.to(self.batch_norm.running_mean.dtype)
-        norm, moved = self.batch_norm, self._to_torch
-        x = inputs.permute(moved) if moved else inputs
+        if not self._to_torch:
+            return self._normalize(inputs, training, mask)
+        return self._normalize(inputs.permute(self._to_torch), training, mask).permute(self._from_torch)
+
+    def torch_layout_call(self):
+        """Return how the layer computes in torch's layout, if the channels are last."""
+        ndim = self.input_spec.ndim
+        if self._to_torch != to_torch(ndim):
+            return None
+
+        def normalize(x):
+            return self._normalize(x, self.training)
+
+        return TorchLayoutCall(normalize, ndim)
+
+    def _normalize(self, x, training, mask=None):
+        """Normalize `x` of shape (batch, channels, ...)."""
+        norm = self.batch_norm
+        if not x.is_floating_point():
+            x = x.to(norm.running_mean.dtype)
         learning = bool(training) and self.trainable
         if learning and (mask is not None or self.renorm or (self.synchronized and _distributed())):
-            y = self._with_statistics(x, mask)
-        elif norm.training is learning:
-            y = norm(x)
-        else:
-            y = in_mode(norm, learning, x)
-        return y.permute(self._from_torch) if moved else y
+            return self._with_statistics(x, mask)
+        return norm(x) if norm.training is learning else in_mode(norm, learning, x)
 
     def _with_statistics(self, x, mask):
         """Normalize by statistics of masked steps or several processes, or by corrected ones."""

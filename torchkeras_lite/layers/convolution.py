@@ -3,9 +3,11 @@
 import torch.nn.functional as F
 
 from torchkeras_lite import activations, constraints, initializers, regularizers
+from torchkeras_lite.activations.pointwise import is_pointwise
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.windows import same_padding
 from torchkeras_lite.engine.input_spec import InputSpec
+from torchkeras_lite.engine.torch_layout import TorchLayoutCall, in_user_layout
 from torchkeras_lite.engine.weights import WeightSpec
 from torchkeras_lite.layers.core import known_size
 from torchkeras_lite.layers.data_format import SpatialLayer
@@ -101,14 +103,24 @@ class PaddedConvolution(ConvolutionLayer):
 
     def pad(self, inputs):
         """Return `inputs` with the zeros that the torch module does not add."""
-        if self.pads is not None:
-            return F.pad(inputs, self.pads)
-        if self.pads_by_size:
-            found = zip(self.spatial_sizes(inputs.shape), self.window, self.strides, strict=True)
-            pads = self.torch_pads([same_padding(*axis) for axis in found])
-            if any(type(pad) is not int or pad for pad in pads):  # unknown while being exported
-                return F.pad(inputs, pads)
-        return inputs
+        pads = self._pads_for(self.spatial_sizes(inputs.shape))
+        return F.pad(inputs, pads) if pads else inputs
+
+    def pad_in_torch_layout(self, x):
+        """Return `x` of shape (batch, channels, ...) with these zeros, in the memory format that it has."""
+        if self.rank == 1:  # which has no such format
+            return in_user_layout(self.pad, x)
+        pads = self._pads_for(x.shape[2:])
+        return F.pad(x, pads[2:]) if pads else x
+
+    def _pads_for(self, spatial_sizes):
+        """Return numbers of zeros in the user's layout, as torch's `pad` takes them; `None` for none."""
+        if not self.pads_by_size:
+            return self.pads
+        found = zip(spatial_sizes, self.window, self.strides, strict=True)
+        pads = self.torch_pads([same_padding(*axis) for axis in found])
+        # They are unknown while being exported.
+        return pads if any(type(pad) is not int or pad for pad in pads) else None
 
     def prepare(self, input_shape):
         """Fix what inputs are like, and return their number of channels.
@@ -241,6 +253,19 @@ class Convolution(LowRankLayer, PaddedConvolution):
         if not self.channels_last:
             return self.activation(self.conv(inputs))
         return self.activation(self.conv(inputs.permute(self._to_torch)).permute(self._to_keras))
+
+    def torch_layout_call(self):
+        """Return how the layer computes in torch's layout, where the activation allows it."""
+        modules, activation = self._modules, self.activation
+        if not self.channels_last or not is_pointwise(activation):
+            return None
+
+        def convolve(x):
+            if self.activation is not activation:
+                return in_user_layout(self.forward, x)
+            return activation(modules["conv"](self.pad_in_torch_layout(x) if self.pads_apart else x))
+
+        return TorchLayoutCall(convolve, self.rank + 2)
 
 
 def kernel_axes(rank):

@@ -3,6 +3,7 @@
 import torch
 
 from torchkeras_lite.engine.input_spec import InputSpec
+from torchkeras_lite.engine.torch_layout import TorchLayoutCall
 from torchkeras_lite.layers.data_format import SpatialLayer
 
 
@@ -18,21 +19,39 @@ class GlobalPooling(SpatialLayer):
     """
 
     stateless = True
+    keeps_batch = True
 
     def __init__(self, data_format=None, keepdims=False, **kwargs):
         super().__init__(data_format, **kwargs)
         self.keepdims = keepdims
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
+    def reduce(self, inputs, axes):
+        """Return one value for all values along `axes`."""
+        raise NotImplementedError
+
+    def call(self, inputs):
+        """Return one value of each channel."""
+        return self.reduce(inputs, self.spatial_axes)
+
+    def torch_layout_call(self):
+        """Return how the layer computes in torch's layout."""
+        if not self.channels_last:
+            return None
+        axes = tuple(range(2, self.rank + 2))
+
+        def pool(x):
+            return self.reduce(x, axes)
+
+        return TorchLayoutCall(pool, self.rank + 2, self.keepdims)
+
 
 class GlobalMaxPooling(GlobalPooling):
     """Base of `GlobalMaxPooling1D`, `GlobalMaxPooling2D` and `GlobalMaxPooling3D`."""
 
-    keeps_batch = True
-
-    def call(self, inputs):
-        """Return the greatest value of each channel."""
-        return inputs.amax(self.spatial_axes, self.keepdims)
+    def reduce(self, inputs, axes):
+        """Return the greatest value."""
+        return inputs.amax(axes, self.keepdims)
 
 
 class GlobalAveragePooling(GlobalPooling):
@@ -41,13 +60,11 @@ class GlobalAveragePooling(GlobalPooling):
     Means of integers are floats.
     """
 
-    keeps_batch = True
-
-    def call(self, inputs):
-        """Return the mean of each channel."""
+    def reduce(self, inputs, axes):
+        """Return the mean."""
         if not inputs.is_floating_point():
             inputs = inputs.to(torch.float32)
-        return inputs.mean(self.spatial_axes, self.keepdims)
+        return inputs.mean(axes, self.keepdims)
 
 
 class GlobalMaxPooling1D(GlobalMaxPooling):

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from torchkeras_lite.activations.inputs import as_tensor
 from torchkeras_lite.base.checks import describe
+from torchkeras_lite.engine.torch_layout import TorchLayoutCall
 from torchkeras_lite.layers.merge_layer import Merge, check_masks, like_input, settle_sizes, shapes_of
 
 
@@ -46,6 +47,7 @@ class Concatenate(Merge):
                 f"{describe(self)}: expected `axis` from {-ndim} to {ndim - 1} for inputs of shapes "
                 f"{shapes}, got axis={self.axis}."
             )
+        self._joins_channels = self.axis % ndim == ndim - 1
         others = [shape[: self.axis % ndim] + shape[self.axis % ndim + 1 :] for shape in shapes]
         same_rank = all(len(shape) == ndim for shape in shapes)
         if not same_rank or any(len(set(sizes) - {None}) > 1 for sizes in zip(*others, strict=True)):
@@ -65,6 +67,15 @@ class Concatenate(Merge):
     def call(self, inputs):
         """Join the inputs."""
         return torch.cat(inputs, self.axis)
+
+    def torch_layout_call(self):
+        """Return how channels of images are joined in torch's layout."""
+        return TorchLayoutCall(self._join_channels) if self._joins_channels else None
+
+    def _join_channels(self, tensors):
+        if tensors[0].ndim == 3:  # which torch would copy to another place in memory
+            return torch.cat([x.transpose(1, 2) for x in tensors], -1).transpose(1, 2)
+        return torch.cat(tensors, 1)
 
     def compute_mask(self, inputs, previous_mask=None):
         """Return the masks joined likewise (by "or" along the last axis); without one, all counts."""

@@ -9,6 +9,7 @@ from torchkeras_lite.base.checks import describe
 from torchkeras_lite.engine import shapes
 from torchkeras_lite.engine.keras_tensor import KerasTensor, is_symbolic
 from torchkeras_lite.engine.layer import Layer
+from torchkeras_lite.engine.torch_layout import TorchLayoutCall
 
 
 class Merge(Layer):
@@ -64,6 +65,10 @@ class Merge(Layer):
         if mask is None or self.combine_masked is None:
             return self.combine(inputs)
         return self.combine_masked(inputs, [like_input(m, x) for m, x in zip(mask, inputs, strict=True)])
+
+    def torch_layout_call(self):
+        """Return how tensors of one rank are combined in any layout."""
+        return TorchLayoutCall(self.forward)
 
     def settle(self, shapes):
         """Return the shapes, as lists, with unknown sizes filled in from one another."""

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torchkeras_lite.base.old_names import old_members
 from torchkeras_lite.base.windows import same_padding
 from torchkeras_lite.engine.input_spec import InputSpec
+from torchkeras_lite.engine.torch_layout import TorchLayoutCall
 from torchkeras_lite.layers.data_format import SpatialLayer
 from torchkeras_lite.layers.spatial_arguments import padding_mode, sizes
 
@@ -43,8 +44,7 @@ class Pooling(SpatialLayer):
         # With strides of 1, torch has no place more at the end alone: there is one more at both ends, and the
         # first result is dropped. With other strides `ceil_mode` is that place.
         self._earlier = [int(s == 1 and w % 2 == 0) for w, s in zip(self._window, self._strides, strict=True)]
-        kept = [slice(earlier, None) for earlier in self._earlier[-self.rank :]]
-        self._kept = (slice(None), *kept) if self.channels_last else (..., *kept)
+        self._kept = (..., *(slice(earlier, None) for earlier in self._earlier[-self.rank :]))
         self._drops_first = self.padding == "same" and any(self._earlier)
 
     def pool(self, x, padding=0, ceil_mode=False):
@@ -53,18 +53,26 @@ class Pooling(SpatialLayer):
 
     def call(self, inputs):
         """Pool."""
-        x = self.as_torch_layout(inputs)
+        return self.as_user_layout(self._pool_windows(self.as_torch_layout(inputs)))
+
+    def torch_layout_call(self):
+        """Return how the layer computes in torch's layout."""
+        return TorchLayoutCall(self._pool_windows, self.rank + 2) if self.channels_last else None
+
+    def _pool_windows(self, x):
+        """Return the pooled `x` of shape (batch, channels, ...)."""
+        outer = x
         if self.rank == 1:
             x = x.unsqueeze(2)
         if self.padding == "valid":
             try:
                 x = self.pool(x)
             except RuntimeError:
-                self.refuse_empty_output(inputs.shape, self.pool_size)
+                self.refuse_empty_output(self.as_user_layout(outer).shape, self.pool_size)
                 raise
         else:
             x = self.pool(x, self._paddings(x.shape[2:]), ceil_mode=True)
-        x = self.as_user_layout(x.squeeze(2) if self.rank == 1 else x)
+        x = x.squeeze(2) if self.rank == 1 else x
         return x[self._kept] if self._drops_first else x
 
     def _paddings(self, spatial_sizes):
