@@ -154,6 +154,8 @@ def matched_labels(owner, y_true, y_pred, axis=-1):
     """
     y_pred = predictions(y_pred)
     y_true = to_tensor(y_true, device=y_pred.device)
+    if axis == -1 and y_true.dtype is torch.int64 and y_true.shape == y_pred.shape[:-1]:
+        return y_true, y_pred
     given = tuple(y_true.shape)
     if y_true.ndim == y_pred.ndim and given and given[axis] == 1:
         y_true = y_true.squeeze(axis)
