@@ -17,6 +17,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 import torchkeras_lite as tkl
+from torchkeras_lite.training import data as batching
 
 X = np.random.default_rng(0).standard_normal((50, 4)).astype("float32")
 Y = X.sum(1, keepdims=True)
@@ -413,3 +414,37 @@ def test_threads_end_with_fit():
     )
     model.fit(Batches(X, Y, workers=4), verbose=0, callbacks=[stop])
     assert threading.active_count() == before
+
+
+ROWS = torch.arange(6.0).reshape(3, 2)
+SINGLE_BATCHES = {
+    "ready": (ROWS, ROWS[:, :1], True),
+    "class numbers": (ROWS, torch.tensor([0, 1, 0]), True),
+    "doubles": (ROWS.double(), ROWS[:, :1], False),
+    "double targets": (ROWS, ROWS[:, :1].double(), False),
+    "integers": (ROWS.int(), ROWS[:, :1], False),
+    "with a graph": (ROWS.clone().requires_grad_(), ROWS[:, :1], False),
+    "an array": (ROWS.numpy(), ROWS[:, :1], False),
+    "a parameter": (torch.nn.Parameter(ROWS, requires_grad=False), ROWS[:, :1], False),
+    "no targets": (ROWS, None, False),
+    "other lengths": (ROWS, ROWS[:2, :1], False),
+    "no rows": (ROWS[:0], ROWS[:0, :1], False),
+}
+
+
+@pytest.mark.parametrize(("x", "y", "ready"), SINGLE_BATCHES.values(), ids=SINGLE_BATCHES)
+def test_a_batch_is_taken_as_it_is_only_where_nothing_would_be_done_to_it(x, y, ready):
+    model = tkl.Sequential([tkl.Input((2,)), tkl.layers.Dense(1)])
+    found = batching.ready_batch(model, x, y, None)
+    assert (found is not None) == ready
+    if ready:
+        batch = batching.make_batches(model, x, y, batch_size=3).only()
+        assert all(one is two for one, two in zip(found, batch, strict=True))
+        assert batching.ready_batch(model, x, y, torch.ones(3)) is None
+        assert batching.ready_batch(model, [x], y, None) is None
+
+
+def test_a_batch_on_another_device_is_moved():
+    model = tkl.Sequential([tkl.Input((2,)), tkl.layers.Dense(1)])
+    assert batching.ready_batch(model, ROWS.to("meta"), ROWS[:, :1], None) is None
+    assert batching.ready_batch(model, ROWS, ROWS[:, :1].to("meta"), None) is None

@@ -53,7 +53,9 @@ def modules_in(module):
         if one is not None and id(one) not in seen:
             seen.add(id(one))
             yield one
-            waiting += reversed(one._modules.values())
+            inside = one.__dict__["_modules"]
+            if inside:
+                waiting += reversed(inside.values())
 
 
 def all_layers(layer):
@@ -233,10 +235,12 @@ def losses(layer):
 def metrics(layer):
     """Return the metrics that `layer` and the layers inside keep, in attributes or lists, each once."""
     found = []
-    for one in all_layers(layer):
-        kept = [one.__dict__.get(name) for name in (*one._metric_attributes, *one._containers)]
-        members = [member for _, member in tracking.leaves(kept, "")] if kept else ()
-        found += [m for m in members if hasattr(m, "update_state") and m not in found]
+    for one in modules_in(layer):
+        own = one.__dict__
+        if "_keras" in own and (own["_metric_attributes"] or own["_containers"]):
+            kept = [own.get(name) for name in (*own["_metric_attributes"], *own["_containers"])]
+            members = (member for _, member in tracking.leaves(kept, ""))
+            found += [m for m in members if hasattr(m, "update_state") and m not in found]
     return found
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "map_arrays",
     "pack_x_y_sample_weight",
     "read_frames",
+    "ready_batch",
     "split",
     "unpack_x_y_sample_weight",
     "weights_of_classes",
@@ -102,6 +103,31 @@ def make_batches(
             batches = ClassWeighted(batches, class_weight)
     batches = batches if steps is None else SteppedBatches(batches, steps)
     return batches if model.team is None else model.team.divide(batches)
+
+
+def ready_batch(model, x, y, sample_weight):
+    """Return `(x, y, sample_weight)` where `make_batches` would give just these tensors, else `None`.
+
+    Single batches of custom loops are mostly such, and to look at them in general takes as long as a small
+    step.
+    """
+    dtypes = model.input_torch_dtypes(x)
+    if (
+        type(x) is torch.Tensor
+        and type(y) is torch.Tensor
+        and sample_weight is None
+        and dtypes is not None
+        and dtypes == [x.dtype]
+        and not (x.requires_grad or y.requires_grad)
+        and (y.dtype is model.compute_torch_dtype or not y.is_floating_point())
+        and x.ndim
+        and y.ndim
+        and x.shape[0] == y.shape[0] != 0
+        and x.device == y.device == model.data_device
+        and model.team is None
+    ):
+        return x, y, None
+    return None
 
 
 def _check_source(x, y, sample_weight):

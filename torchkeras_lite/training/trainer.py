@@ -354,6 +354,9 @@ class Trainer:
         return nested.map_structure(lambda t: t.cpu().numpy(), outputs)
 
     def _one_batch(self, x, y=None, sample_weight=None):
+        ready = batching.ready_batch(self, x, y, sample_weight)
+        if ready is not None:
+            return ready
         rows = nested.flatten(batching.map_arrays(batching.as_array, x))[0]
         batches = batching.make_batches(self, x, y, sample_weight, batch_size=max(len(rows), 1))
         preparation.ensure_built(self, batches)
