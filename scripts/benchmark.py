@@ -5,25 +5,30 @@ epoch; all sides keep the loss and one metric. Rounds are interleaved, so machin
 the figures: the time of an epoch divided by that of the loop in the same round, median and minimum. Written
 are a table, `benchmarks/NAME.json` and a picture beside it.
 
+Every column has a process of its own for every workload, so that none finds the memory that another left in
+pieces; and in all of them glibc keeps the memory that is freed (`STEADY_MEMORY`), which by default it gives
+back and takes again, page by page, in some runs of one program and not in others.
+
 `--details` adds single figures (evaluate, predict, bars, calls, start), `--growth` how the overhead of a step
 grows with batches, layers and rows.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
 import statistics
 import subprocess
 import sys
-import time
+import tempfile
 from pathlib import Path
 
 import environment
 
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
-KERAS = {"keras torch": "torch", "keras jax": "jax"}
 BASE = "tuned loop"
+STEADY_MEMORY = dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(2**31))
 
 
 def main():
@@ -75,44 +80,43 @@ def machine(device):
 
 def compare(given):
     """Return the figures of all workloads and columns, and print them."""
-    from benchmark_columns import LOCAL, is_installed
+    from benchmark_columns import COLUMNS, is_installed
     from benchmark_workloads import workloads
 
     steps, scale = (0.25 if given.quick else 1.0), (16 if given.device == "cuda" else 1)
-    wanted = given.columns if given.columns is not None else [*LOCAL, *KERAS]
-    columns = [BASE, *(c for c in (*LOCAL, *KERAS) if c in wanted and c != BASE and is_installed(c))]
+    wanted = given.columns if given.columns is not None else COLUMNS
+    columns = [BASE, *(c for c in COLUMNS if c in wanted and c != BASE and is_installed(c))]
     print(f"{'workload':14}" + "".join(f"{column:>16}" for column in columns), flush=True)
-    workers = {column: worker(KERAS[column]) for column in columns if column in KERAS}
     results = {}
     for name, workload in workloads(scale, steps).items():
         if given.only and name not in given.only:
             continue
-        runs = {}
-        for column in columns:
-            try:
-                if column in KERAS:
-                    ask(workers[column], ["make", name, steps, scale])
-                    runs[column] = lambda process=workers[column]: ask(process, ["run"])
-                else:
-                    run = LOCAL[column](workload, given.device)
-                    runs[column] = lambda run=run: clock(run)
-                for _ in range(3 if column == "ours jit" else 2):
-                    runs[column]()
-            except Exception as error:
-                print(f"{name}, {column}: {type(error).__name__}: {str(error)[:200]}", file=sys.stderr)
-                runs.pop(column, None)
-        times = {column: [] for column in runs}
-        for _ in range(given.rounds):
-            for column, run in runs.items():
-                times[column].append(run())
+        described = [name, steps, scale, given.device]
+        times = timed({column: Worker(column, described) for column in columns}, given.rounds)
         results[name] = figures(times, workload.steps)
         print(
             f"{name:14}" + "".join(f"{cell(results[name].get(column)):>16}" for column in columns), flush=True
         )
-    for process in workers.values():
-        process.stdin.close()
-        process.wait()
     return results
+
+
+def timed(workers, rounds):
+    """Return the seconds of the epochs of each worker that does not fail, and end them all."""
+    running = {}
+    for column, one in workers.items():
+        try:
+            for _ in range(3 if column == "ours jit" else 2):
+                one.epoch()
+            running[column] = one
+        except (OSError, ValueError):  # it is gone
+            print(f"{column}: {one.end()[-400:]}", file=sys.stderr)
+    times = {column: [] for column in running}
+    for _ in range(rounds):
+        for column, one in running.items():
+            times[column].append(one.epoch())
+    for one in running.values():
+        one.end()
+    return times
 
 
 def figures(times, steps):
@@ -133,32 +137,38 @@ def cell(figure):
     return "-" if figure is None else f"{figure['median']:.2f} ({figure['ms']:.2f})"
 
 
-def clock(run):
-    """Return the seconds of a call."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+class Worker:
+    """The process of a column and a workload.
 
+    Args:
+        column: Name of the column.
+        workload: Name, steps, scale and device of the workload.
+    """
 
-def worker(backend):
-    """Start Keras on a backend in a process of its own."""
-    environment_of_keras = {**os.environ, "KERAS_BACKEND": backend, "PYTHONWARNINGS": "ignore"}
-    environment_of_keras |= {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
-    return subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("benchmark_worker.py"))],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        env=environment_of_keras,
-    )  # fmt: skip
+    def __init__(self, column, workload):
+        one_thread = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
+        script = str(Path(__file__).with_name("benchmark_worker.py"))
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in `end`
+        self.process = subprocess.Popen(
+            [sys.executable, script, column, json.dumps(workload)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True,
+            env={**os.environ, **one_thread, **STEADY_MEMORY, "PYTHONWARNINGS": "ignore"},
+        )  # fmt: skip
 
+    def epoch(self):
+        """Run an epoch and return its seconds."""
+        self.process.stdin.write("run\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
 
-def ask(process, command):
-    """Tell a worker something and return its seconds."""
-    process.stdin.write(json.dumps(command) + "\n")
-    process.stdin.flush()
-    answer = process.stdout.readline()
-    if not answer:
-        raise RuntimeError(f"the worker ended at {command}")
-    return float(answer)
+    def end(self):
+        """End the process and return what it wrote as errors."""
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        self.process.wait()
+        with self.errors as errors:
+            errors.seek(0)
+            return errors.read()
 
 
 def draw(results, path):

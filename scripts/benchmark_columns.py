@@ -11,7 +11,6 @@ import warnings
 
 import torch
 
-import torchkeras_lite
 from benchmark_workloads import torch_loss, torch_metric
 
 
@@ -74,6 +73,8 @@ def everyday(workload, device):
 
 def ours(workload, device, **options):
     """`fit` of this package."""
+    import torchkeras_lite
+
     with torchkeras_lite.device(device):
         model = workload.compiled(torchkeras_lite, **options)
     return lambda: model.fit(workload.x, workload.y, batch_size=workload.batch_size, verbose=0)
@@ -179,8 +180,15 @@ def poutyne(workload, device):
     return lambda: model.fit_generator(loader, epochs=1, verbose=False)
 
 
-# What runs in this process; Keras runs in processes of its own, see `benchmark_worker`.
-LOCAL = {
+def keras(workload, device):
+    """`fit` of Keras, on the backend that `KERAS_BACKEND` names."""
+    import keras as keras_itself
+
+    model = workload.compiled(keras_itself)
+    return lambda: model.fit(workload.x, workload.y, batch_size=workload.batch_size, verbose=0)
+
+
+COLUMNS = {
     "tuned loop": tuned,
     "ours": ours,
     "ours jit": ours_jit,
@@ -189,6 +197,8 @@ LOCAL = {
     "lightning": lightning,
     "skorch": skorch,
     "poutyne": poutyne,
+    "keras torch": keras,
+    "keras jax": keras,
 }
 NEEDS = {"lightning": "lightning", "skorch": "skorch", "poutyne": "poutyne"}
 

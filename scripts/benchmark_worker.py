@@ -1,33 +1,31 @@
-"""Keras in a process of its own: `KERAS_BACKEND=jax python benchmark_worker.py`, told what to do by lines.
+"""One column and one workload of the benchmark: `python benchmark_worker.py COLUMN '["mlp", 1.0, 1, "cpu"]'`.
 
-`["make", NAME, STEPS, SCALE]` makes a workload, `["run"]` trains an epoch. Each is answered by a line with
-the seconds that it took.
+For every line of the standard input it runs an epoch and prints the seconds.
 """
 
 import json
+import os
 import sys
 import time
 
 
 def main():
-    """Answer the lines of the standard input until it ends."""
-    import keras
+    """Make the workload, and run epochs until the input ends."""
+    column, described = sys.argv[1:]
+    name, steps, scale, device = json.loads(described)
+    answers, sys.stdout = sys.stdout, sys.stderr
+    if column.startswith("keras "):
+        os.environ["KERAS_BACKEND"] = column.removeprefix("keras ")
     import torch
 
+    from benchmark_columns import COLUMNS
     from benchmark_workloads import workloads
 
     torch.set_num_threads(1)
-    answers, sys.stdout = sys.stdout, sys.stderr
-    model = workload = None
-    for line in sys.stdin:
-        command, *arguments = json.loads(line)
+    run = COLUMNS[column](workloads(scale, steps)[name], device)
+    for _ in sys.stdin:
         start = time.perf_counter()
-        if command == "make":
-            name, steps, scale = arguments
-            workload = workloads(scale, steps)[name]
-            model = workload.compiled(keras)
-        else:
-            model.fit(workload.x, workload.y, batch_size=workload.batch_size, verbose=0)
+        run()
         print(time.perf_counter() - start, file=answers, flush=True)
 
 
