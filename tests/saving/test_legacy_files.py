@@ -6,11 +6,14 @@ import json
 import logging
 import marshal
 import struct
+import sys
+from unittest import mock
 
 import h5py
 import keras as real_keras
 import numpy as np
 import pytest
+from absl import logging as absl_logging
 from keras.src.legacy.saving import legacy_h5_format
 
 import torchkeras_lite as keras
@@ -131,6 +134,19 @@ def test_the_layout_is_keras_3s_own(optimizer, tmp_path, rng):
     assert (
         ours["training_config"]["optimizer_config"]["class_name"] == type(models["theirs"].optimizer).__name__
     )
+
+
+@pytest.mark.parametrize("log", [absl_logging, logging.getLogger("torchkeras_lite")], ids=["absl", "own"])
+def test_the_older_format_is_logged(log, tmp_path, monkeypatch):
+    with mock.patch.object(absl_logging, "warning") as theirs:
+        compiled(real_keras).save(tmp_path / "theirs.h5")
+    if log is not absl_logging:
+        monkeypatch.delitem(sys.modules, "absl.logging")
+    with mock.patch.object(log, "warning") as ours:
+        compiled(keras).save(tmp_path / "ours.h5")
+        compiled(keras).save_weights(tmp_path / "ours.weights.h5")
+    assert ours.call_args_list == theirs.call_args_list
+    assert len(ours.call_args_list) == 1
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import logging
 import os
+import sys
 
 import h5py
 
@@ -31,7 +33,7 @@ from torchkeras_lite.saving.uninitialized import META, give_storage
 
 
 def save_legacy_model(model, path, include_optimizer):
-    """Write a model to an `.h5` file in the layout that Keras 3 writes.
+    """Write a model to an `.h5` file in the layout that Keras 3 writes, and log that it is the older format.
 
     Raises:
         ValueError: plain torch modules among the layers.
@@ -45,6 +47,18 @@ def save_legacy_model(model, path, include_optimizer):
         _write_weights(file.create_group("model_weights"), model)
         if include_optimizer and getattr(model, "optimizer", None) is not None:
             _write_training(file, model)
+    _log_older_format()
+
+
+def _log_older_format():
+    """Log what Keras logs: through absl, where the program has imported it and may have set its level."""
+    log = sys.modules.get("absl.logging") or logging.getLogger("torchkeras_lite")
+    log.warning(
+        "You are saving your model as an HDF5 file via `model.save()` or "
+        "`keras.saving.save_model(model)`. This file format is considered legacy. We recommend using "
+        "instead the native Keras format, e.g. `model.save('my_model.keras')` or "
+        "`keras.saving.save_model(model, 'my_model.keras')`. "
+    )
 
 
 def save_legacy_weights(model, path):
