@@ -1,8 +1,9 @@
-"""Two processes that train together, are interrupted, and go on: `resumed_together.py FOLDER killed|resumed`.
+"""Two processes that train together, are interrupted, and go on: `resumed_together.py FOLDER WHAT`.
 
 `killed` ends both in the middle of an epoch. `resumed` goes on from what they left, interrupts further
 trainings in other ways and goes on with those too, and writes `FOLDER/<rank>.json` with all results beside
-those of a training that was not interrupted.
+those of a training that was not interrupted. `regrouped` leaves backups for one process, and goes on from
+those that one process left, `FOLDER/by_1_*`.
 """
 
 import contextlib
@@ -57,6 +58,28 @@ def train(*others):
     return history.history, [array.tolist() for array in model.get_weights()]
 
 
+def train_linear(*others):
+    """Return history and weights of a training that is the same with any number of processes."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(5)
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.05, momentum=0.9), "mse", metrics=["mae"])
+    history = model.fit(X, Y, batch_size=8, epochs=3, verbose=0, callbacks=list(others))
+    return history.history, [array.tolist() for array in model.get_weights()]
+
+
+def interrupt(folder, count):
+    """Leave backups of `count` processes, of the end of the first epoch and of the middle of the next."""
+    for name, save_freq in (("end", "epoch"), ("middle", 4)):
+        kept = folder / f"by_{count}_{name}"
+        with contextlib.suppress(KeyboardInterrupt):
+            train_linear(callbacks.BackupAndRestore(kept, save_freq), EndAt(11, fail))
+
+
+def go_on(folder, count, name):
+    return train_linear(callbacks.BackupAndRestore(folder / f"by_{count}_{name}", delete_checkpoint=False))
+
+
 def backup(folder):
     return callbacks.BackupAndRestore(folder, save_freq=4, delete_checkpoint=False)
 
@@ -85,6 +108,11 @@ def resumed(make, batches, end):
 def main(folder, what):
     if what == "killed":
         train(backup(folder / "killed"), EndAt(10, lambda: os._exit(9)))
+    if what == "regrouped":
+        interrupt(folder, 2)
+        results = {name: go_on(folder, 1, name) for name in ("end", "middle")}
+        (folder / f"regrouped_{RANK}.json").write_text(json.dumps(results))
+        return
     results = {
         "whole": train(),
         "killed": train(backup(folder / "killed")),

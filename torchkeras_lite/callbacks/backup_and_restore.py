@@ -26,6 +26,7 @@ class BackupAndRestore(Callback):
     `PyDataset` that changes itself (shuffles in `on_epoch_end`) needs `state_dict()` and
     `load_state_dict(state)`, which are called where it has them. What cannot be exact: random numbers drawn
     in workers or threads, data that changes by itself, and operations that are not deterministic on a GPU.
+    Another number of processes than saved it repeats an epoch that was interrupted, with a warning.
     On SIGTERM it saves after the batch that is going on and ends the program with
     status 143, or calls the handler that was there before.
 
@@ -125,7 +126,7 @@ class BackupAndRestore(Callback):
             self.model.load_weights(filepath=weights)
         if point is None:
             return epoch
-        self._training_point().pending = point
+        point = self._training_point().accept(point)
         self._counter.last = point["step"] - 1
         return point["epoch"]
 

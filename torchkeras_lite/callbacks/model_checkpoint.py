@@ -119,7 +119,7 @@ class ModelCheckpoint(MonitorCallback):
                 "and pass `initial_epoch` to `fit`."
             )
         self.model.load_weights(path)
-        point.pending = found
+        point.accept(found)
         self.model._initial_epoch = found["epoch"]
 
     def _resumed_file(self):

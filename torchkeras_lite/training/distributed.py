@@ -76,7 +76,7 @@ class Team:
             restore_random_state(processes.from_first(random_state()))
         self.common = torch.get_rng_state()
         if not for_a_batch:
-            torch.manual_seed(torch.randint(2**40, ()).item() + 1 + processes.rank())
+            self.draw_apart()
         joined.keep_apart(model)
 
     def __deepcopy__(self, memo):
@@ -89,6 +89,10 @@ class Team:
         _, step = self.model.__dict__.pop("_batch_step", ((), None))
         if isinstance(step, StepInPart):
             step.step.close()
+
+    def draw_apart(self):
+        """Give each process random numbers of its own, from a state that they have in common."""
+        torch.manual_seed(torch.randint(2**40, ()).item() + 1 + processes.rank())
 
     @contextlib.contextmanager
     def common_numbers(self):

@@ -5,7 +5,8 @@ callbacks and metrics, the random generators, and the place in the data: the ran
 over it began, from which the same order follows again, and how many batches were read since.
 
 Of several processes each has random numbers, sums of metrics and statistics of its own; the point holds those
-of all, and as many processes go on from it.
+of all, and as many processes go on from it. Another number of processes can begin an epoch there, and repeats
+one that was interrupted.
 """
 
 from collections import Counter
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 
 from torchkeras_lite.base import processes
+from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.callbacks.monitor import flatten_metrics
 from torchkeras_lite.engine import collecting
 from torchkeras_lite.random.state import random_state, restore_random_state
@@ -88,7 +90,7 @@ class TrainingPoint:
         team: The `Team` of the processes that all take points together, `None` in a process alone.
 
     Attributes:
-        pending: The point to go on from, which a callback puts here in `on_train_begin`.
+        pending: The point to go on from, which a callback gives to `accept` in `on_train_begin`.
         members: What `model.save` adds to the archive, by name.
     """
 
@@ -97,6 +99,7 @@ class TrainingPoint:
         self.team = team
         self.callbacks = callbacks
         self.pending = None
+        self._regroups = False
         self.members = {}
         self.epoch_began = None
         parent = None
@@ -152,22 +155,46 @@ class TrainingPoint:
             "random": random_state(),
         }
 
-    def _take_own(self, point):
-        """Return a point with the part of this process, where as many as now took it."""
+    def accept(self, point):
+        """Keep `point` to go on from, with what of it holds for this process, and return that.
+
+        A warning tells that the epoch is repeated: another number of processes took the point in the middle
+        of one.
+        """
         parts = point.get("of_each", ())
-        if self.team is None or len(parts) != processes.count():
-            return point
-        return {**point, **parts[processes.rank()]}
+        takers, count = len(parts) or 1, 1 if self.team is None else processes.count()
+        self._regroups = takers != count
+        if self._regroups:
+            self.pending = self._regrouped(point, takers, count)
+        else:
+            self.pending = {**point, **parts[processes.rank()]} if parts else point
+        return self.pending
+
+    def _regrouped(self, point, takers, count):
+        """Return what holds for any number of processes: the begin of an epoch, the order of the data."""
+        if point["step"]:
+            if processes.is_first():
+                warn_user(
+                    f"The training was interrupted in the middle of epoch {point['epoch'] + 1}, behind batch "
+                    f"{point['step']}, with {takers} process(es), and {count} go(es) on. Sums and random "
+                    "numbers of each process are of no use to another number of them, so this epoch is "
+                    f"repeated from its begin, with the weights of then. Start {takers} process(es) to go on "
+                    "behind that batch; at the end of an epoch any number can go on."
+                )
+            point = {**point, "step": 0, "place": None, "ended": None}
+        common = point.get("common", point["random"]["torch"])
+        of_one = {"draws": [], "states": [], "statistics": []}
+        return {**point, **of_one, "common": common, "random": {**point["random"], "torch": common}}
 
     def begin(self):
-        """Restore the point that a callback has put into `pending`, after `on_train_begin`.
+        """Restore the point that a callback has given, after `on_train_begin`.
 
         Returns:
             Whether the training had been stopped, so that no epoch is left.
         """
         if self.pending is None:
             return False
-        point = self.pending = self._take_own(self.pending)
+        point = self.pending
         self._restore_statistics(point)
         self._restore_callbacks(point["callbacks"])
         for source, state in zip(random_sources(self.model), point["draws"], strict=False):
@@ -181,6 +208,8 @@ class TrainingPoint:
         if point["place"] is not None:
             self.tracked.go_to(point["place"], {**point["random"], **self._drawn_for_data(point)})
         restore_random_state(point["random"])
+        if self.team is not None and self._regroups:
+            self.team.draw_apart()
         if not point["step"]:
             self._end_again(point)
         return self.model.stop_training
