@@ -14,6 +14,8 @@ from saving.models_table import outputs_of
 from torchkeras_lite.__main__ import main
 
 FILES = zipfile.ZipFile(Path(__file__).parent / "fixtures" / "keras2.zip")
+# What real Keras cannot read from files of its own too: numbers in operations on bits.
+KERAS_MISREADS = ("bits-2.15.1.keras",)
 NAMES = [name for name in FILES.namelist() if not name.endswith(".npz")]
 
 
@@ -38,7 +40,8 @@ def test_a_file_of_keras2(name, tmp_path):
         np.testing.assert_allclose(mine, his, **close)
     again = tmp_path / "again.keras"
     model.save(again)
-    for mine, his in zip(outputs_of(real_keras.saving.load_model(again), x), expected, strict=True):
+    reader = keras if name in KERAS_MISREADS else real_keras
+    for mine, his in zip(outputs_of(reader.saving.load_model(again), x), expected, strict=True):
         np.testing.assert_allclose(mine, his, **close)
     assert model.compiled == (losses is not None)
     if losses is not None:

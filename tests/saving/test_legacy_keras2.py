@@ -244,7 +244,69 @@ def test_an_operation_without_counterpart_is_named(tmp_path):
         load_model(tmp_path / "m.h5")
 
 
+def drawn(function, call):
+    """Return the config of a model that draws: from an input `(1000,)`, and its shape at `sizes`."""
+    sizes = {"class_name": "TFOpLambda", "config": {"name": "sizes", "function": "shape"}}
+    entry = {"class_name": "TFOpLambda", "config": {"name": "drawn", "function": function}}
+    layers = [input_entry("x", 1000), in_graph(sizes, ["x", 0, 0, {}]), in_graph(entry, call)]
+    return graph(layers, ["x", 0, 0], ["drawn", 0, 0])
+
+
+OF_SHAPE = ["sizes", 0, 0]
+# With the mean, the deviation, the least and the largest of what is drawn for ones.
+DRAWN = {
+    "normal": ("random.normal", [*OF_SHAPE, {"mean": 2.0, "stddev": 3.0, "seed": 4}], 2, 3, -99, 99),
+    "uniform": ("random.uniform", [*OF_SHAPE, {"minval": -1, "maxval": 2}], 0.5, 3 / 12**0.5, -1, 2),
+    "integers": (
+        "random.uniform",
+        [*OF_SHAPE, {"minval": 1, "maxval": 4, "dtype": "int32"}],
+        2.0,
+        (2 / 3) ** 0.5,
+        1,
+        3,
+    ),
+    "truncated": ("random.truncated_normal", [*OF_SHAPE, {"stddev": 2.0}], 0, 2 * 0.8796, -4, 4),
+    "stateless": ("random.stateless_normal", [*OF_SHAPE, {"seed": [1, 2]}], 0, 1, -99, 99),
+    "dropout": ("nn.dropout", ["x", 0, 0, {"rate": 0.25}], 1, 3**-0.5, 0, 4 / 3),
+    "categorical": ("random.categorical", ["x", 0, 0, {"num_samples": 900}], 499.5, 288.7, 0, 999),
+}
+
+
+@pytest.mark.parametrize("what", DRAWN)
+def test_random_operations_draw_when_the_model_runs(what, tmp_path):
+    function, call, mean, deviation, least, largest = DRAWN[what]
+    write_keras2(tmp_path / "m.h5", drawn(function, call), {})
+    model = load_model(tmp_path / "m.h5", compile=False)
+    x = np.ones((64, 1000), "float32")
+    first, second = (model.predict(x, verbose=0) for _ in range(2))
+    assert first.shape == (64, 900 if what == "categorical" else 1000)
+    assert not np.array_equal(first, second)
+    np.testing.assert_allclose(first.mean(), mean, atol=0.02 * max(deviation, 1))
+    np.testing.assert_allclose(first.std(), deviation, rtol=0.02)
+    assert first.min() >= least
+    assert first.max() <= largest + 1e-6
+    model.save(tmp_path / "m.keras")
+    again = load_model(tmp_path / "m.keras").predict(x, verbose=0)
+    np.testing.assert_allclose(again.std(), deviation, rtol=0.02)
+    theirs = keras.saving.load_model(tmp_path / "m.keras")  # which draws where `training` is not given
+    assert theirs(x).shape == first.shape
+
+
+def test_rows_are_shuffled(tmp_path):
+    write_keras2(tmp_path / "m.h5", drawn("random.shuffle", ["x", 0, 0, {}]), {})
+    model = load_model(tmp_path / "m.h5", compile=False)
+    x = np.arange(50)[:, None] + np.zeros((1, 1000), "float32")
+    found = model.predict(x, batch_size=50, verbose=0)[:, 0]
+    assert sorted(found) == list(range(50))
+    assert list(found) != list(range(50))
+
+
 REFUSED = {
+    "numbers that no shape gives": (
+        {"class_name": "TFOpLambda", "config": {"name": "tf.normal", "function": "random.normal"}},
+        ["_CONSTANT_VALUE", -1, [3, 4], {}],
+        r"'tf.normal' runs TensorFlow's operation 'random.normal' \(of a shape that no tensor gives",
+    ),
     "lost operands": (
         {"class_name": "TFOpLambda", "config": {"name": "tf.einsum", "function": "einsum"}},
         ["_CONSTANT_VALUE", -1, "ij,jk->ik", {}],

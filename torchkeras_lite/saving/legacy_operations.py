@@ -84,7 +84,18 @@ OPERATIONS = {
     **_two(math_of_logical_xor="LogicalXor", compat_of_v1_of_floor_div="FloorDivide"),
     **_same("numpy", {"x": "x2"})(math_of_atan2="Arctan2", compat_of_v1_of_math_of_scalar_mul="Multiply"),
     **_same("numpy", {"bias": "x2"})(nn_of_bias_add="Add"),
-    **_same("math", {})(math_of_erfinv="Erfinv"),
+    **_two(realdiv="TrueDivide"),
+    **_same("numpy", {"y": "y"})(
+        bitwise_of_bitwise_and="BitwiseAnd",
+        bitwise_of_bitwise_or="BitwiseOr",
+        bitwise_of_bitwise_xor="BitwiseXor",
+        bitwise_of_left_shift="LeftShift",
+        bitwise_of_right_shift="RightShift",
+    ),
+    **_one(bitwise_of_invert="BitwiseInvert"),
+    **_same("numpy", {"dtype": "dtype"})(compat_of_v1_of_ones_like="OnesLike"),
+    **_same("numpy", {"dtype": "dtype"})(compat_of_v1_of_zeros_like="ZerosLike"),
+    **_same("math", {})(math_of_erfinv="Erfinv", math_of_erfc="Erfc"),
     **_of_nn(math_of_log_sigmoid="LogSigmoid"),
     **_same("math", {"axis": "axis", "keepdims": "keepdims"})(math_of_reduce_logsumexp="Logsumexp"),
     **_same("numpy", {"axis": "axis"}, axis=0)(math_of_cumsum="Cumsum", math_of_cumprod="Cumprod"),
@@ -102,7 +113,8 @@ OPERATIONS = {
         linalg_of_diag_part="Diagonal",
     ),
     **_same("numpy", {"b": "x2"})(linalg_of_cross="Cross"),
-    **_same("linalg", {})(linalg_of_det="Det", linalg_of_inv="Inv"),
+    **_same("linalg", {})(linalg_of_det="Det", linalg_of_inv="Inv", linalg_of_cholesky="Cholesky"),
+    **_same("linalg", {})(linalg_of_eigh="Eigh"),
     **_same("linalg", {"rhs": "b"})(linalg_of_solve="Solve"),
     **_same("core", {"num": "num", "axis": "axis"}, axis=0)(unstack="Unstack"),
     **_same("core", {})(stop_gradient="StopGradient"),
@@ -138,6 +150,7 @@ PLAIN = {
     "data_format": "NHWC",
     "partition_strategy": "div",
     "validate_indices": True,
+    "optimize": True,
     "on_value": 1.0,
     "off_value": 0.0,
 }
@@ -266,7 +279,7 @@ def _translated(layer, keywords):
 
 
 def _key(arguments):
-    """Put slices in today's form."""
+    """Put slices in today's form; one alone goes into a tuple, which Keras needs."""
 
     def part(value):
         if isinstance(value, dict) and set(value) == {"start", "stop", "step"}:
@@ -274,6 +287,7 @@ def _key(arguments):
         return value
 
     key = arguments["key"]
+    key = [key] if isinstance(key, dict) else key
     arguments["key"] = [part(value) for value in key] if isinstance(key, list) else part(key)
 
 

@@ -1,8 +1,6 @@
 """TensorFlow's operations that take several of Keras 3, and those that compute with the sizes of tensors.
 
-They run when a graph is made from its config, on symbolic tensors: what they call is recorded. `tf.shape(x)`
-is no tensor here. Sizes that are known are numbers, and what follows from them is computed at once; the
-others are `UnknownSize`s, which a reshape (as its -1), a cast and the making of zeros or ones can take.
+They run when a graph is made from its config, on symbolic tensors: what they call is recorded.
 """
 
 import functools
@@ -10,58 +8,23 @@ import math
 import operator
 
 import numpy as np
+import torch
 
 from torchkeras_lite import ops
+from torchkeras_lite.base.device import build_on
 from torchkeras_lite.engine.keras_tensor import KerasTensor
+from torchkeras_lite.saving.legacy_arrays import ARRAYS, RANGES
+from torchkeras_lite.saving.legacy_images import IMAGES
+from torchkeras_lite.saving.legacy_random import DRAWN, RANDOM
+from torchkeras_lite.saving.legacy_sizes import KnownSize, Sizes, UnknownSize, filled, listed, numbers
 
 MODULE = "tensorflow"  # of entries in configs that are made here
 
 
-class UnknownSize:
-    """The size of an axis that is known only when the model runs.
-
-    Args:
-        source: The tensor; `None` for what was computed from such sizes.
-        axis: Number of the axis.
-    """
-
-    def __init__(self, source=None, axis=0):
-        self.source = source
-        self.axis = axis
-
-    def __mul__(self, other):
-        return UnknownSize()
-
-    __rmul__ = __add__ = __radd__ = __sub__ = __rsub__ = __floordiv__ = __mod__ = __truediv__ = __mul__
-
-    def count(self, name):
-        """Return the size as a tensor; `name` is the operation that asks."""
-        if self.source is None:
-            raise ValueError(f"{name!r} of a number computed from sizes that are not known")
-        rank = len(self.source.shape)
-        line = self.source[tuple(slice(None) if axis == self.axis else 0 for axis in range(rank))]
-        return ops.sum(ops.cast(ops.ones_like(line), "int32"))
-
-
-class Sizes:
-    """The shape of a tensor, `tf.shape(x)`: numbers and `UnknownSize`s. (A list would be many outputs.)
-
-    Args:
-        sizes: The sizes.
-        source: The tensor.
-    """
-
-    def __init__(self, sizes, source=None):
-        self.sizes = list(sizes)
-        self.source = source
-
-    def __iter__(self):
-        return iter(self.sizes)
-
-
 def _shape(input, name=None, out_type="int32"):
+    sizes = enumerate(input.shape)
     return Sizes(
-        [UnknownSize(input, axis) if size is None else size for axis, size in enumerate(input.shape)], input
+        [UnknownSize(input, i) if size is None else KnownSize(size, input, i) for i, size in sizes], input
     )
 
 
@@ -75,21 +38,8 @@ def _rank(input, name=None):
     return len(input.shape)
 
 
-def _listed(value):
-    return list(value) if isinstance(value, (list, tuple, Sizes)) else [value]
-
-
-def _numbers(values):
-    """Return sizes for an operation that takes plain numbers, at most one of them -1 for an unknown one."""
-    values = _listed(values)
-    unknown = sum(isinstance(value, UnknownSize) or value == -1 for value in values)
-    if unknown > 1:
-        raise ValueError("with several sizes that are known only when the model runs")
-    return [-1 if isinstance(value, UnknownSize) else int(value) for value in values]
-
-
 def _reshape(tensor, shape, name=None):
-    return ops.reshape(tensor, _numbers(shape))
+    return ops.reshape(tensor, numbers(shape))
 
 
 def _get_item(tensor, slice_spec):
@@ -128,7 +78,7 @@ def _stack(values, axis=0, name="stack"):
 
 
 def _concat(values, axis=0, name="concat"):
-    return Sizes(size for part in values for size in _listed(part))
+    return Sizes(size for part in values for size in listed(part))
 
 
 def _unstack(value, num=None, axis=0, name="unstack"):
@@ -154,25 +104,6 @@ def _computed(function):
 
 def _root(x):
     return ops.sqrt(x) if isinstance(x, KerasTensor) else math.sqrt(x)
-
-
-def _filled(value):
-    def fill(dims, number=value, dtype=None, name=None):
-        sizes = _listed(dims)
-        unknown = [axis for axis, size in enumerate(sizes) if isinstance(size, UnknownSize)]
-        dtype = dtype or "float32"
-        if not unknown:
-            return ops.full([int(size) for size in sizes], number, dtype)
-        size = sizes[unknown[0]]
-        if len(unknown) > 1 or size.source is None:
-            raise ValueError("with a number computed from sizes that are not known, or several of them")
-        others = [axis for axis in range(len(size.source.shape)) if axis != size.axis]
-        line = ops.sum(ops.zeros_like(size.source), axis=others) if others else ops.zeros_like(size.source)
-        line = ops.reshape(line, [-1 if axis == unknown[0] else 1 for axis in range(len(sizes))])
-        tiled = ops.tile(line, [1 if axis == unknown[0] else int(size) for axis, size in enumerate(sizes)])
-        return ops.cast(tiled if number == 0 else ops.add(tiled, number), dtype)
-
-    return fill
 
 
 def _broadcast_to(input, shape, name=None):
@@ -289,6 +220,8 @@ def _sigmoid_crossentropy(labels, logits, name=None):
 
 def _window(value):
     """Return the sizes over the axes of an image: of 4 numbers the middle two."""
+    if isinstance(value, list) and len(value) == 1:
+        return value[0]
     return [int(size) for size in value[1:-1]] if isinstance(value, list) and len(value) > 2 else value
 
 
@@ -367,9 +300,9 @@ RECIPES = {
     "size": _size,
     "compat.v1.size": _size,
     "rank": _rank,
-    "zeros": _filled(0),
-    "ones": _filled(1),
-    "fill": lambda dims, value, name=None: _filled(value)(dims),
+    "zeros": filled(0),
+    "ones": filled(1),
+    "fill": lambda dims, value, name=None: filled(value)(dims),
     "broadcast_to": _broadcast_to,
     "slice": _slice,
     "identity": _same,
@@ -394,6 +327,9 @@ RECIPES = {
     "compat.v1.nn.softmax_cross_entropy_with_logits_v2": _softmax_crossentropy,
     "compat.v1.nn.sparse_softmax_cross_entropy_with_logits": _sparse_crossentropy,
     "compat.v1.nn.sigmoid_cross_entropy_with_logits": _sigmoid_crossentropy,
+    "nn.max_pool1d": lambda input, **rest: _pool(ops.max_pool)(input, **rest),
+    "nn.avg_pool": lambda input, **rest: _pool(ops.average_pool)(input, **rest),
+    "nn.avg_pool1d": lambda input, **rest: _pool(ops.average_pool)(input, **rest),
     "nn.max_pool2d": lambda input, **rest: _pool(ops.max_pool)(input, **rest),
     "nn.avg_pool2d": lambda input, **rest: _pool(ops.average_pool)(input, **rest),
     "compat.v1.nn.max_pool": _pool(ops.max_pool),
@@ -405,6 +341,11 @@ RECIPES = {
     "keras.backend.batch_flatten": _batch_flatten,
     "compat.v1.boolean_mask": _boolean_mask,
     "linalg.band_part": _band_part,
+    **ARRAYS,
+    **RANGES,
+    **IMAGES,
+    **RANDOM,
+    **DRAWN,
 }
 # What runs in their place where an argument comes from `tf.shape`, or an index goes backwards.
 OF_SIZES = {
@@ -432,6 +373,8 @@ OF_SIZES = {
     "fill": RECIPES["fill"],
     "broadcast_to": _broadcast_to,
     "slice": _slice,
+    **RANGES,
+    **DRAWN,
 }
 # Of sizes they make sizes; the others make tensors.
 STAY_SIZES = (
@@ -472,7 +415,8 @@ def run_recipe(entry, *args, **kwargs):
     """
     given = {key: value for key, value in kwargs.items() if value is not None}
     try:
-        return find_recipe(entry)(*args, **given)
+        with build_on(torch.device("cpu")):  # what is computed from constants alone needs values
+            return find_recipe(entry)(*args, **given)
     except (TypeError, ValueError) as error:
         raise ValueError(refusal(entry["config"], entry["class_name"], f" ({error})")) from error
 
