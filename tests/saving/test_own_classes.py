@@ -142,6 +142,67 @@ def test_own_classes_go_both_ways(make, writer, reader, tmp_path, rng):
     assert tree(again) == tree(path)
 
 
+def shapeless(k):
+    """Return a layer whose `build` takes what it is given, and one that builds such a layer inside."""
+
+    class Shapeless(k.layers.Layer):
+        def build(self, input_shape=None):
+            self.scale = self.add_weight(shape=(3,), name="scale")
+            self.built = True
+
+        def call(self, inputs):
+            return inputs * self.scale
+
+    class Owner(k.layers.Layer):
+        def __init__(self, given=(), **kwargs):
+            super().__init__(**kwargs)
+            self.given = given
+            self.inner = Shapeless()
+
+        def build(self, input_shape):
+            self.inner.build(*self.given)
+            self.built = True
+
+        def call(self, inputs):
+            return self.inner(inputs)
+
+        def get_config(self):
+            return {**super().get_config(), "given": list(self.given)}
+
+    return {"Shapeless": Shapeless, "Owner": Owner}
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("inside", [False, True], ids=["itself", "inside"])
+@pytest.mark.parametrize("given", [(), (None,), ({"a": None},), ([None],), ([None, [None, 3]],)], ids=str)
+def test_a_layer_built_without_a_shape(given, inside, writer, reader, tmp_path):
+    own, others = shapeless(PACKAGES[writer]), shapeless(PACKAGES[reader])
+    layer = own["Owner"](given) if inside else own["Shapeless"]()
+    if not inside:
+        layer.build(*given)
+    k = PACKAGES[writer]
+    model, x = k.Sequential([k.Input((3,)), layer]), torch.ones(2, 3)
+    model.save(tmp_path / "m.keras")
+    loaded = PACKAGES[reader].saving.load_model(tmp_path / "m.keras", custom_objects=others)
+    np.testing.assert_array_equal(arrays(loaded(x)), arrays(model(x)))
+
+
+@pytest.mark.parametrize("given", [(), (None,), ({"a": None},)], ids=str)
+def test_a_layer_built_without_a_shape_begins_a_model(given):
+    layer = shapeless(torchkeras_lite)["Shapeless"]()
+    layer.build(*given)
+    model = torchkeras_lite.Sequential([layer, torchkeras_lite.layers.Dense(2)])
+    assert not model.built
+    assert model(torch.ones(2, 3)).shape == (2, 2)
+
+
+def test_a_layer_built_without_a_shape_has_no_input_shape():
+    layer = shapeless(torchkeras_lite)["Shapeless"]()
+    layer.build(None)
+    with pytest.raises(AttributeError, match="was built without a shape"):
+        _ = layer.input_shape
+
+
 @BOTH_WAYS
 def test_weights_of_a_subclassed_model_and_its_optimizer(writer, reader, tmp_path, rng):
     models = []

@@ -263,12 +263,13 @@ def built_shape(layer):
     """Return the shape `layer` was built with, its batch size unknown.
 
     Raises:
-        AttributeError: it is not built.
+        AttributeError: it is not built, or not for a shape.
     """
     config = layer.get_build_config()
-    if not config or "input_shape" not in config:
+    if not config or not config.get("input_shape"):
+        why = "was built without a shape" if layer.built else "is not built"
         raise AttributeError(
-            f"{describe(layer)} is not built, so its input shape is unknown. Call it on data first."
+            f"{describe(layer)} {why}, so its input shape is unknown. Call it on data first."
         )
     return _without_batch(config["input_shape"])
 
@@ -276,6 +277,8 @@ def built_shape(layer):
 def _without_batch(shape):
     if isinstance(shape, dict):
         return {key: _without_batch(value) for key, value in shape.items()}
-    if shape and not isinstance(shape[0], (int, type(None))):
+    if not isinstance(shape, (list, tuple)):
+        return shape
+    if any(isinstance(part, (list, tuple, dict)) for part in shape):
         return type(shape)(_without_batch(part) for part in shape)
     return (None, *shape[1:])

@@ -574,9 +574,9 @@ def _specs_from_shapes(shape, dtype):
 
 
 def _tuples(shape):
-    """Return a shape from a file, where tuples became lists, as tuples."""
+    """Return a shape from a file, where tuples became lists, as tuples; what else `build` was given stays."""
     if _is_shape(shape):
         return tuple(shape)
     if isinstance(shape, dict):
         return {key: _tuples(value) for key, value in shape.items()}
-    return [_tuples(value) for value in shape]
+    return [_tuples(value) for value in shape] if isinstance(shape, (list, tuple)) else shape

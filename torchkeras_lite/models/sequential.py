@@ -129,10 +129,8 @@ class Sequential(Model):
             and first.built
             and (not isinstance(first, Model) or first._recording is not None)
         ):
-            try:
-                return first.input_shape
-            except AttributeError:
-                return None
+            shape = getattr(first, "input_shape", None)
+            return shape if _is_one_shape(shape) else None
         return None
 
     def _rebuild(self):
@@ -250,3 +248,7 @@ class Sequential(Model):
         if model._recording is None and config.get("build_input_shape"):
             model.build(tuple(config["build_input_shape"]))
         return model
+
+
+def _is_one_shape(shape):
+    return isinstance(shape, (list, tuple)) and all(isinstance(size, (int, type(None))) for size in shape)
