@@ -1,6 +1,8 @@
 """Losses of structures of outputs, and several losses of one output, against real Keras."""
 
 import collections
+import copy
+import pickle
 
 import keras
 import numpy as np
@@ -372,24 +374,82 @@ def test_saved_models_keep_their_losses(form, loss, tmp_path):
         np.testing.assert_allclose(list(found.values()), list(expected.values()), rtol=1e-5)
 
 
+NEED_TUPLES = [
+    ("tuple", [far, ("mse", "mae")]),
+    ("list", (far, ["mse", "mae"])),
+    ("named tuple", [far, Pair("mse", "mae")]),
+    ("tuple", [far]),
+    ("tuple in dict", [far, {"x": ("mse", tkl.losses.Huber(0.5)), "w": "mse"}]),
+]
+
+
+def through_json(model, folder):
+    return tkl.models.model_from_json(model.to_json(), custom_objects={"far": far})
+
+
+def through_a_file(model, folder):
+    model.save(folder / "model.keras")
+    return tkl.models.load_model(folder / "model.keras", custom_objects={"far": far})
+
+
+COPIES = {
+    "file": through_a_file,
+    "json": through_json,
+    "clone": lambda model, folder: tkl.models.clone_model(model),
+    "copy": lambda model, folder: copy.deepcopy(model),
+    "pickle": lambda model, folder: pickle.loads(pickle.dumps(model)),
+}
+
+
 @pytest.mark.parametrize("ran", [False, True], ids=["new", "ran"])
-@pytest.mark.parametrize(
-    ("form", "loss"),
-    [
-        ("tuple", [far, ("mse", "mae")]),
-        ("list", (far, ["mse", "mae"])),
-        ("named tuple", [far, Pair("mse", "mae")]),
-        ("tuple", [far]),
-    ],
-    ids=lambda v: "",
-)
-def test_losses_that_a_file_would_change_are_not_saved(form, loss, ran):
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize(("form", "loss"), NEED_TUPLES, ids=lambda v: "")
+def test_losses_that_need_tuples_stay(form, loss, how, ran, tmp_path):
     model = functional(tkl, form)
     model.compile("sgd", loss)
+    y = FORMS[form](P, Q, R)
     if ran:
-        model.evaluate(X, FORMS[form](P, Q, R), verbose=0)
-    with pytest.warns(UserWarning, match="`loss` of compile.. is not saved: a file keeps tuples as lists"):
-        assert model.get_compile_config()["loss"] is None
+        model.evaluate(X, y, verbose=0)
+    made = COPIES[how](model, tmp_path)
+    made.set_weights(model.get_weights())
+    expected, found = (one.evaluate(X, y, verbose=0, return_dict=True) for one in (model, made))
+    assert list(found) == list(expected)
+    np.testing.assert_allclose(list(found.values()), list(expected.values()), rtol=1e-6)
+
+
+def test_keras_finds_no_loss_that_needs_tuples(tmp_path):
+    model = functional(tkl, "tuple")
+    model.compile("sgd", [far, ("mse", "mae")])
+    model.save(tmp_path / "model.keras")
+    theirs = keras.models.load_model(tmp_path / "model.keras")
+    assert theirs.loss is None
+    for mine, his in zip(model.predict(X, verbose=0), theirs.predict(X, verbose=0), strict=True):
+        np.testing.assert_allclose(mine, his, rtol=1e-5, atol=1e-6)
+
+
+def test_losses_that_need_named_tuples_are_not_saved(tmp_path):
+    class Named(tkl.Model):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.one, self.two = tkl.layers.Dense(2), tkl.layers.Dense(2)
+
+        def call(self, x):
+            return Pair(self.one(x), self.two(x))
+
+    model = Named()
+    model.compile("sgd", Pair("mse", ("mse", "mae")))
+    model.evaluate(X, Pair(P, Q), verbose=0)
+    copied = copy.deepcopy(model)
+    assert copied.evaluate(X, Pair(P, Q), verbose=0) == model.evaluate(X, Pair(P, Q), verbose=0)
+    with pytest.warns(UserWarning, match="`loss` of compile.. is not saved: a file has no named tuples"):
+        model.save(tmp_path / "model.keras")
+
+
+def test_losses_that_need_tuples_are_left_out_of_h5(tmp_path):
+    model = functional(tkl, "tuple")
+    model.compile("sgd", [far, ("mse", "mae")])
+    with pytest.warns(UserWarning, match="The losses are not saved: an `.h5` file has no tuples"):
+        model.save(tmp_path / "model.h5")
 
 
 def test_a_loss_of_a_structure_is_a_loss_of_its_outputs(recwarn):

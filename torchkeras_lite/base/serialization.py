@@ -15,7 +15,7 @@ import warnings
 import numpy as np
 import torch
 
-from torchkeras_lite.base import dtypes, lambda_code, registry, torch_modules
+from torchkeras_lite.base import dtypes, lambda_code, nested, registry, torch_modules
 from torchkeras_lite.base.checks import suggestion
 from torchkeras_lite.base.device import default_device
 from torchkeras_lite.base.safe_mode import in_safe_mode, safe_mode_scope
@@ -97,11 +97,8 @@ def serialize_keras_object(obj):
     if isinstance(obj, PLAIN):
         return obj
     if isinstance(obj, (list, tuple)):
-        return (
-            type(obj)(map(serialize_keras_object, obj))
-            if type(obj) in (list, tuple)
-            else [serialize_keras_object(part) for part in obj]
-        )
+        written = map(serialize_keras_object, obj)
+        return tuple(written) if isinstance(obj, tuple) else list(written)
     if isinstance(obj, dict):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     if isinstance(obj, np.generic) or (isinstance(obj, np.ndarray) and not obj.ndim):
@@ -134,7 +131,34 @@ def serialize_keras_object(obj):
         state = getattr(obj, method, lambda: None)()
         if state is not None:
             written[key] = serialize_keras_object(state)
+    forms = obj.get_compile_forms(written["config"]) if _keeps_forms(obj, written) else None
+    if forms is not None:  # Keras, which has no such key, finds no loss rather than another one
+        written["compile_forms"] = forms
+        written["compile_config"]["loss"] = None
     return written
+
+
+def _keeps_forms(obj, written):
+    return "compile_config" in written and hasattr(obj, "get_compile_forms") and written["config"] is not None
+
+
+def with_marks(structure):
+    """Return a written structure with marks for the tuples in it, which JSON has not."""
+    if isinstance(structure, dict):
+        written = "class_name" in structure and "config" in structure
+        return structure if written else {key: with_marks(part) for key, part in structure.items()}
+    if isinstance(structure, tuple):
+        return {"class_name": "__tuple__", "config": {"value": list(map(with_marks, structure))}}
+    return list(map(with_marks, structure)) if isinstance(structure, list) else structure
+
+
+def without_marks(structure):
+    """Return a structure of plain values as it was before `with_marks`."""
+    if isinstance(structure, dict) and structure.get("class_name") == "__tuple__":
+        return tuple(map(without_marks, structure["config"]["value"]))
+    if isinstance(structure, dict):
+        return {key: without_marks(part) for key, part in structure.items()}
+    return list(map(without_marks, structure)) if isinstance(structure, list) else structure
 
 
 def _without_config(obj):
@@ -344,7 +368,7 @@ def _deserialize(config):
     if isinstance(config, PLAIN):
         return config
     if isinstance(config, (list, tuple)):
-        return type(config)(map(_deserialize, config))
+        return nested.like(config, list(map(_deserialize, config)))
     if not isinstance(config, dict):
         return config
     if "class_name" not in config or "config" not in config:
@@ -387,6 +411,9 @@ def _instance(config):
             "`from_config()` method. Add the class method `from_config(cls, config)`, which may be "
             "`return cls(**config)`."
         )
+    forms = config.get("compile_forms") or {}
+    if "outputs" in forms:
+        inner = {**inner, "output_layers": without_marks(forms["outputs"])}
     try:
         instance = found.from_config(inner)
         build_config = config.get("build_config")
@@ -402,6 +429,8 @@ def _instance(config):
         ) from error
     compile_config = config.get("compile_config")
     if compile_config and hasattr(instance, "compile_from_config"):
+        if forms:
+            compile_config = {**compile_config, "loss": forms["loss"]}
         if _postponed.get() is None:
             instance.compile_from_config(compile_config)
         else:

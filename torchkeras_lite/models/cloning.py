@@ -1,6 +1,7 @@
 """`clone_model`: the same layers anew, on new inputs, with new weights."""
 
 import copy
+import inspect
 
 from torchkeras_lite.base import nested, registry
 from torchkeras_lite.base.checks import describe
@@ -53,8 +54,19 @@ def clone_model(
     else:
         return _clone_custom(model, clone_function, call_function, input_tensors)
     if model.compiled:
-        clone.compile_from_config(model.get_compile_config())
+        with registry.CustomObjectScope(_of_user(model._compile_arguments)):
+            clone.compile_from_config(model.get_compile_config())
     return clone
+
+
+def _of_user(arguments):
+    """Return the functions, and the classes of the objects, among arguments of `compile`, by name."""
+    found = {}
+    for leaf in nested.flatten(arguments):
+        kind = leaf if inspect.isfunction(leaf) or inspect.isclass(leaf) else type(leaf)
+        if registry.public_name(kind) is None and kind.__module__ != "builtins":
+            found[kind.__name__] = kind
+    return found
 
 
 def _is_graph(model):

@@ -29,6 +29,12 @@ SLOTS = {
 def training_config(model):
     """Return how `model` is compiled, in the form of `.h5` files."""
     config = model.get_compile_config()
+    if model.get_compile_forms(model.get_config()) is not None:
+        warn_user(
+            "The losses are not saved: an `.h5` file has no tuples, and these losses of structures of "
+            "outputs mean something else then. Use a `.keras` file, or call `compile()` again after loading."
+        )
+        config["loss"] = None
     written = {
         key: _short(config.get(key)) for key in ("loss", "loss_weights", "metrics", "weighted_metrics")
     }

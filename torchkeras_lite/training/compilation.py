@@ -1,19 +1,19 @@
 """`compile`: its arguments checked, resolved and put on the model, all or none of them."""
 
-import warnings
-
 import torch
 from torch import nn
 
 from torchkeras_lite import metrics as metrics_room
 from torchkeras_lite import optimizers
-from torchkeras_lite.base import processes
+from torchkeras_lite.base import nested, processes
 from torchkeras_lite.base.checks import suggestion
-from torchkeras_lite.base.serialization import serialize_keras_object
+from torchkeras_lite.base.serialization import serialize_keras_object, with_marks
+from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.callbacks import Callback, CallbackList
 from torchkeras_lite.optimizers import LossScaleOptimizer, TorchScheduler
 from torchkeras_lite.training import compiled, precision
 from torchkeras_lite.training.distributed_weights import checked_kind
+from torchkeras_lite.training.loss_places import as_lists, as_tuples
 
 JIT_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 JIT_OPTIONS = ("fullgraph", "dynamic", "backend", "mode", "options")
@@ -199,17 +199,38 @@ def compile_config(model):
             # The optimizer that `auto_scale_loss` chose is written; a model may be loaded where no CUDA is.
             continue
         try:
-            if key == "loss" and value is not None and not model.compiled_loss.can_be_written(model):
-                raise TypeError("a file keeps tuples as lists, and this loss means something else then.")
-            written[key] = serialize_keras_object(value)
+            # Named tuples stay what they are, which tell losses of structures of outputs apart.
+            of_losses = key == "loss" and nested.is_nested(value)
+            write = serialize_keras_object
+            written[key] = nested.map_structure(write, value) if of_losses else write(value)
         except TypeError as error:
             written[key] = None
-            warnings.warn(
-                f"The argument `{key}` of compile() is not saved: {error} Call `compile()` again after "
-                "loading.",
-                stacklevel=3,
-            )
+            _warn_of(key, error)
     return written
+
+
+def _warn_of(key, why):
+    warn_user(f"The argument `{key}` of compile() is not saved: {why} Call `compile()` again after loading.")
+
+
+def compile_forms(model, config):
+    """Return what tells a file, which has no tuples, where losses of structures of outputs stand.
+
+    `None` where lists tell it as well, which is for nearly all models.
+
+    Args:
+        model: The model.
+        config: What its `get_config` returned.
+    """
+    loss = model.compiled_loss
+    outputs = config.get("output_layers") if model._recording is not None else None
+    if loss is None or loss.survives(model, as_lists, outputs is not None):
+        return None
+    if not loss.survives(model, as_tuples, outputs is not None):
+        _warn_of("loss", "a file has no named tuples, and this loss means something else then.")
+        return {"loss": None}
+    written = compile_config(model)["loss"]
+    return {"loss": with_marks(written), **({} if outputs is None else {"outputs": with_marks(outputs)})}
 
 
 class SchedulerCallback(Callback):

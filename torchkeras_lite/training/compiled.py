@@ -9,7 +9,7 @@ from torchkeras_lite.training.loss_places import (
     check_structure,
     place_losses,
     stacked_weights,
-    survive_as_lists,
+    survive,
     weights_by_loss,
     weights_message,
 )
@@ -209,13 +209,18 @@ class CompiledLoss:
             total = _added(total, value, weight, tracker, leaves[0])
         return total
 
-    def can_be_written(self, model):
-        """Whether a file, which has no tuples, would tell where each loss stands."""
-        recording = model._recording
+    def survives(self, model, change, changes_outputs):
+        """Whether a file that keeps containers as `change` does would tell where each loss stands.
+
+        Args:
+            model: The model.
+            change: `as_lists` or `as_tuples`.
+            changes_outputs: Whether it keeps the outputs of the model so, too.
+        """
         outputs = self.outputs
-        if outputs is None and recording is not None:
-            outputs = Outputs(recording.outputs, output_names(model))
-        return outputs is None or survive_as_lists(outputs, self.given, recording is not None)
+        if outputs is None and model._recording is not None:
+            outputs = Outputs(model._recording.outputs, output_names(model))
+        return outputs is None or survive(outputs, self.given, change, changes_outputs)
 
     @property
     def losses(self):

@@ -135,32 +135,43 @@ def _joined(path):
     return "/".join(map(str, path))
 
 
-def survive_as_lists(outputs, given, listed_outputs):
-    """Whether losses stand where they stand when all tuples among them are lists, as in a file.
+def survive(outputs, given, change, changes_outputs):
+    """Whether losses stand where they stand when the containers among them have changed, as a file does it.
 
     Args:
         outputs: The `Outputs` of the model.
         given: The losses.
-        listed_outputs: Whether tuples among the outputs become lists as well, as those of a graph do.
+        change: `as_lists` or `as_tuples`.
+        changes_outputs: Whether the containers among the outputs change as well, as those of a graph do.
     """
-    tree = _listed(outputs.tree) if listed_outputs else outputs.tree
+    tree = change(outputs.tree) if changes_outputs else outputs.tree
     try:
         placed = place_losses(outputs, given)
     except ValueError:  # which is told when they are used
         return True
     try:
-        read = place_losses(Outputs(tree, outputs.layer_names), _listed(given))
+        read = place_losses(Outputs(tree, outputs.layer_names), change(given))
     except ValueError:
         return False
-    return [_listed(place[:2]) + [place.number] for place in placed] == [
-        _listed(place[:2]) + [place.number] for place in read
+    return [as_lists(place[:2]) + [place.number] for place in placed] == [
+        as_lists(place[:2]) + [place.number] for place in read
     ]
 
 
-def _listed(structure):
+def as_lists(structure):
+    """Return `structure` with lists for tuples."""
     if isinstance(structure, dict):
-        return {key: _listed(part) for key, part in structure.items()}
-    return list(map(_listed, structure)) if isinstance(structure, (list, tuple)) else structure
+        return {key: as_lists(part) for key, part in structure.items()}
+    return list(map(as_lists, structure)) if isinstance(structure, (list, tuple)) else structure
+
+
+def as_tuples(structure):
+    """Return `structure` with plain tuples for named ones."""
+    if isinstance(structure, dict):
+        return {key: as_tuples(part) for key, part in structure.items()}
+    if isinstance(structure, tuple):
+        return tuple(map(as_tuples, structure))
+    return list(map(as_tuples, structure)) if isinstance(structure, list) else structure
 
 
 def weights_by_loss(given, weights):

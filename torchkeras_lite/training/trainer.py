@@ -567,6 +567,14 @@ class Trainer:
             return None
         return compilation.compile_config(self)
 
+    def get_compile_forms(self, config):
+        """Return what a file keeps beside `get_compile_config`, for losses that need tuples, or `None`.
+
+        Args:
+            config: What `get_config` returned.
+        """
+        return compilation.compile_forms(self, config) if self.compiled else None
+
     def compile_from_config(self, config):
         """Compile with what `get_compile_config` returned, and make the optimizer's variables."""
         own = type(self)
