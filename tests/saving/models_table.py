@@ -42,6 +42,21 @@ def nested_models(k):
     return k.Model(i, k.layers.Concatenate()([inner(i), graph(i), graph(i)]))
 
 
+def models_called_again(k):
+    def graph(name):
+        i = k.Input((5,))
+        return k.Model(i, k.layers.Dense(5, "tanh")(i), name=name)
+
+    def stack(name):
+        return k.Sequential([k.Input((5,)), k.layers.Dense(5)], name=name)
+
+    j, inner, layers = k.Input((5,)), graph("inner"), stack("layers_inside")
+    outer = k.Model(j, [inner(j), layers(inner(j)), inner(layers(j))], name="outer")
+    x, one, other = k.Input((5,)), graph("one"), stack("other")
+    first, second, third = outer(x)
+    return k.Model(x, [one(one(x)), other(first), other(other(second)), *outer(third), one(x)])
+
+
 def deep_nesting(k):
     model = k.Sequential([k.Input((5,)), k.layers.Dense(5)])
     for _ in range(6):
@@ -172,6 +187,7 @@ TOPOLOGIES = {
     "many_of_one_class": (many_of_one_class, ONE),
     "nested_models": (nested_models, ONE),
     "deep_nesting": (deep_nesting, ONE),
+    "models_called_again": (models_called_again, ONE),
     "shared_layer": (shared_layer, ((3, 5), (3, 5))),
     "two_outputs": (two_outputs, ONE),
     "dict_of_outputs": (dict_of_outputs, {"p": (3, 5), "q": (3, 3)}),

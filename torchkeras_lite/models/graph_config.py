@@ -1,6 +1,8 @@
 """Configs of graphs, in the form Keras writes.
 
-Layers, their calls by `[layer, node, tensor]`, inputs and outputs.
+Layers, their calls by `[layer, node, tensor]`, inputs and outputs. Calls count from 0, but where the outputs
+of the graph name a model that is a graph itself: Keras counts the making of that one as its first call there,
+and in the arguments of calls it does not.
 """
 
 import itertools
@@ -42,6 +44,10 @@ def graph_config(model):
         node = 0 if call.is_input else calls_of[id(call.owner)].index(call)
         return [names[id(call.owner)], node, next(i for i, t in enumerate(call.tensors) if t is tensor)]
 
+    def place(tensor):
+        name, number, index = history(tensor)
+        return [name, number + (not tensor.call.is_input and _counts_its_making(tensor.call.target)), index]
+
     def argument(leaf):
         if not isinstance(leaf, KerasTensor):
             return operation_config.serialize_constant(leaf)
@@ -68,9 +74,14 @@ def graph_config(model):
         "name": model.name,
         "trainable": model.trainable,
         "layers": layers,
-        "input_layers": _places(recording.inputs, history),
-        "output_layers": _places(recording.outputs, history),
+        "input_layers": nested.map_structure(place, recording.inputs),
+        "output_layers": nested.map_structure(place, recording.outputs),
     }
+
+
+def _counts_its_making(layer):
+    """Whether `layer` is a model that is a graph, and no `Sequential`."""
+    return getattr(layer, "_recording", None) is not None and not hasattr(layer, "_stack")
 
 
 def _is_known(call):
@@ -91,10 +102,6 @@ def _names(model):
             numbered = (f"{name}_{number}" for number in itertools.count(1))
             names[id(owner)] = next(n for n in itertools.chain([name], numbered) if n not in taken)
     return names
-
-
-def _places(structure, history):
-    return nested.map_structure(history, structure)
 
 
 def tensors_from_config(config):
@@ -132,7 +139,20 @@ def tensors_from_config(config):
                 f"The config's calls of {[name for name, *_ in later]} depend on calls that are not in it."
             )
         waiting = later
-    return tuple(_tensors(config[key], made) for key in ("input_layers", "output_layers"))
+    structures = [config[key] for key in ("input_layers", "output_layers")]
+    of_graphs = {name for name, layer in layers.items() if _counts_its_making(layer)}
+    # Older files of this package count these from 0 as well.
+    of_graphs -= {name for name, number in _named(structures) if number == 0}
+    return tuple(_tensors(structure, made, of_graphs) for structure in structures)
+
+
+def _named(places):
+    """Return the `(layer, call)` pairs in a structure of places."""
+    if isinstance(places, dict):
+        return [pair for part in places.values() for pair in _named(part)]
+    if len(places) == 3 and isinstance(places[0], str):
+        return [tuple(places[:2])]
+    return [pair for part in places for pair in _named(part)]
 
 
 def _is_tensor(value):
@@ -165,9 +185,13 @@ def _tensor(place, made):
     return ([leaf for leaf in leaves if isinstance(leaf, KerasTensor)] or leaves)[index]
 
 
-def _tensors(places, made):
+def _tensors(places, made, of_graphs):
     if isinstance(places, dict):
-        return {key: _tensors(part, made) for key, part in places.items()}
+        return {key: _tensors(part, made, of_graphs) for key, part in places.items()}
     if len(places) == 3 and isinstance(places[0], str):
-        return _tensor(places, made)
-    return type(places)(_tensors(part, made) for part in places)
+        name, number, index = places
+        number -= name in of_graphs
+        if (name, number) not in made:
+            raise ValueError(f"The config names call {number} of '{name}' as an end: there is none.")
+        return _tensor((name, number, index), made)
+    return type(places)(_tensors(part, made, of_graphs) for part in places)

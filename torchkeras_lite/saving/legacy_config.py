@@ -79,7 +79,7 @@ def _modern_model(entry, depth):
             **config,
             **{key: _renamed(value, names) for key, value in config.items() if key != "layers"},
         }
-    graph = _Graph(layers)
+    graph = _Graph(layers, [config.get(key, []) for key in ("input_layers", "output_layers")])
     written = [{**graph.entry(layer, depth), "inbound_nodes": graph.calls(layer)} for layer in layers]
     places = {key: graph.places(config[key]) for key in ("input_layers", "output_layers") if key in config}
     return {**config, "layers": written, **places}
@@ -130,6 +130,13 @@ def _renamed(value, names):
     }
 
 
+def _is_graph(layer):
+    """Whether a layer is a model with inputs and outputs of its own."""
+    config = layer["config"]
+    listed = isinstance(config, dict) and "input_layers" in config
+    return listed or layer["class_name"] in ("Model", "Functional", "Network")
+
+
 def _goes_back(value):
     """Whether a slice with a negative step is in `value`."""
     if isinstance(value, dict):
@@ -143,9 +150,10 @@ class _Graph:
 
     Args:
         layers: The entries of the config.
+        ends: Where its inputs and outputs are.
     """
 
-    def __init__(self, layers):
+    def __init__(self, layers, ends):
         self.calls_of = {}
         for layer in layers:
             name = _name(layer)
@@ -154,14 +162,27 @@ class _Graph:
                 raise ValueError(f"The config's calls of '{name}' are no list.")
             self.calls_of[name] = nodes
         self.sizes = self._places_of_sizes(layers)
-        # Keras 2 counts the making of a model inside as its first call.
-        self.first = {}
-        highest = {}
-        for nodes in self.calls_of.values():
-            for name, number in self._references(nodes):
-                highest[name] = max(highest.get(name, 0), number)
-        for name, number in highest.items():
-            self.first[name] = 1 if self.calls_of[name] and number >= len(self.calls_of[name]) else 0
+        self.graphs = {_name(layer) for layer in layers if _is_graph(layer)}
+        self.first = self._first_calls(layers, ends)
+
+    def _first_calls(self, layers, ends):
+        """Return by layer the number of its first call: Keras 2 counts the making of a model as one."""
+        models = {_name(layer) for layer in layers if _is_graph(layer) or layer["class_name"] == "Sequential"}
+        numbers = {}
+        for name, number in self._references([*self.calls_of.values(), *ends]):
+            numbers.setdefault(name, []).append(number)
+        return {
+            name: int(
+                self._is_of_keras2(name)
+                and (max(found) >= len(self.calls_of[name]) or (name in models and min(found) > 0))
+            )
+            for name, found in numbers.items()
+        }
+
+    def _is_of_keras2(self, name):
+        """Whether the calls of a layer are lists; those in files of Keras 3 are read as they are."""
+        nodes = self.calls_of[name]
+        return bool(nodes) and not (isinstance(nodes[0], dict) and "args" in nodes[0])
 
     def _places_of_sizes(self, layers):
         """Return the names of operations that give a shape, `tf.shape(x)`, or numbers made of shapes."""
@@ -272,11 +293,12 @@ class _Graph:
         return [name, max(number - self.first.get(name, 0), 0), output]
 
     def places(self, structure):
-        """Return the places of inputs or outputs."""
+        """Return the places of inputs or outputs, where Keras 3, too, counts the making of a graph inside."""
         if isinstance(structure, dict):
             return {key: self.places(part) for key, part in structure.items()}
         if self._is_place(structure):
-            return self._place(structure)
+            name, number, output = self._place(structure)
+            return [name, number + (name in self.graphs and self._is_of_keras2(name)), output]
         if not isinstance(structure, list):
             raise ValueError(f"The config names {structure!r} as an input or output.")
         return [self.places(part) for part in structure]
