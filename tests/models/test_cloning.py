@@ -79,6 +79,42 @@ def test_functions_for_layers_and_calls():
     assert k.models.clone_model(model, input_tensors=inputs).outputs[0].shape == (7, 1)
 
 
+def tripled(x):
+    return x * 3
+
+
+def lost(y_true, y_pred):
+    return (y_true - y_pred) ** 2
+
+
+def ones(shape, dtype=None):
+    return torch.ones(tuple(shape))
+
+
+FUNCTIONS = {
+    "lambda": lambda factor: layers.Lambda(lambda x: x * factor),
+    "function": lambda factor: layers.Lambda(tripled),
+    "activation": lambda factor: layers.Dense(2, activation=tripled),
+    "initializer": lambda factor: layers.Dense(2, kernel_initializer=ones),
+    "inside": lambda factor: layers.TimeDistributed(layers.Dense(2, activation=tripled)),
+}
+
+
+@pytest.mark.parametrize("what", FUNCTIONS)
+@pytest.mark.parametrize("graph", [False, True], ids=["stack", "graph"])
+def test_functions_of_the_user_s_are_cloned_where_keras_needs_them_registered(graph, what):
+    inputs = torchkeras_lite.Input((3, 4))
+    layer = FUNCTIONS[what](2.0)
+    k = torchkeras_lite
+    model = k.Model(inputs, layer(inputs)) if graph else k.Sequential([inputs, layer])
+    model.compile("sgd", lost)
+    clone = torchkeras_lite.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    assert clone.layers[-1] is not layer
+    x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
+    np.testing.assert_array_equal(clone.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
 def test_refusals():
     k = torchkeras_lite
 

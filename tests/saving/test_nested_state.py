@@ -202,12 +202,43 @@ def test_a_model_s_argument_that_cannot_be_written_is_named_when_it_is_saved(tmp
     assert not (tmp_path / "m.keras").exists()
 
 
-def test_an_h5_file_of_a_subclass_says_how_to_read_it(tmp_path):
-    model = classes(torchkeras_lite)["Circle"]()
+def stack_of_known_input(k):
+    return k.Sequential([k.Input((4,)), k.layers.Dense(3)])
+
+
+@torchkeras_lite.saving.register_keras_serializable("partly_built")
+class PartlyBuilt(torchkeras_lite.Model):
+    """A subclass of which one part knows its input."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.first = stack_of_known_input(torchkeras_lite)
+        self.last = torchkeras_lite.layers.Dense(2)
+
+    def call(self, inputs):
+        return self.last(self.first(inputs))
+
+
+@pytest.mark.parametrize("built", ["nothing", "a part"])
+def test_an_h5_file_of_a_subclass_says_how_to_read_it(built, tmp_path):
+    model = PartlyBuilt() if built == "a part" else classes(torchkeras_lite)["Circle"]()
     model(X)
     model.save(tmp_path / "m.h5")
-    with pytest.raises(ValueError, match=r"has no weights to load into: .*or save it as `\.keras`"):
+    with pytest.raises(ValueError, match=r"has no weights to load into, or not all.*or save it as `\.keras`"):
         torchkeras_lite.saving.load_model(tmp_path / "m.h5", classes(torchkeras_lite), compile=False)
+
+
+@pytest.mark.parametrize("ending", ["h5", "safetensors"])
+def test_vocabularies_that_a_format_has_no_place_for_are_told(ending, tmp_path, recwarn):
+    k = torchkeras_lite
+    adapted = k.layers.TextVectorization(name="learned")
+    adapted.adapt(["a b", "b c"])
+    given = k.layers.StringLookup(vocabulary=["a", "b"], name="given")
+    for layer in (given, adapted):
+        k.Sequential([k.Input((), dtype="string"), layer]).save(tmp_path / f"m.{ending}")
+    told = [str(warning.message) for warning in recwarn if "is not saved" in str(warning.message)]
+    assert len(told) == 1
+    assert re.search(r"what TextVectorization 'learned' learned is not saved.*`\.keras`", told[0])
 
 
 def in_calls(k):

@@ -6,12 +6,16 @@ import inspect
 from torchkeras_lite.base import nested, registry
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.serialization import deserialize_keras_object, serialize_keras_object
+from torchkeras_lite.engine import collecting
 from torchkeras_lite.engine.keras_tensor import KerasTensor, record_function
 from torchkeras_lite.engine.layer import Layer
+from torchkeras_lite.layers import Lambda
 from torchkeras_lite.layers.input_layer import Input
 from torchkeras_lite.models.mask_config import without_travelling_masks, written_calls
 from torchkeras_lite.models.model import Functional, Model, takes_tensors
 from torchkeras_lite.models.sequential import Sequential
+
+OURS = ("torchkeras_lite", "torch")
 
 
 def clone_model(
@@ -89,6 +93,13 @@ def _clone_custom(model, clone_function, call_function, input_tensors):
         return deserialize_keras_object(serialize_keras_object(model))
 
 
+def _functions_of(layer):
+    """Return the functions of the user's that a layer and those inside keep as arguments, by name."""
+    kept = [value for one in collecting.all_layers(layer) for value in vars(one).values()]
+    named = [value for value in kept if inspect.isfunction(value) and value.__name__.isidentifier()]
+    return {one.__name__: one for one in named if one.__module__.partition(".")[0] not in OURS}
+
+
 class _Cloner:
     """Clones layers, each once."""
 
@@ -117,9 +128,10 @@ class _Cloner:
             )
         if self.clone_function is not None:
             return self.clone_function(layer)
-        return (
-            type(layer).from_config(layer.get_config()) if isinstance(layer, Layer) else copy.deepcopy(layer)
-        )
+        if isinstance(layer, Lambda) or not isinstance(layer, Layer):
+            return copy.deepcopy(layer)  # the code of a function is not read from a config
+        with registry.CustomObjectScope(_functions_of(layer)):
+            return type(layer).from_config(layer.get_config())
 
     def call(self, layer, args, kwargs):
         """Call a cloned layer."""

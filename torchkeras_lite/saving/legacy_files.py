@@ -29,6 +29,7 @@ from torchkeras_lite.saving.legacy_h5 import (
 from torchkeras_lite.saving.legacy_layers import WRITTEN
 from torchkeras_lite.saving.legacy_training import compile_config, load_optimizer_state, training_config
 from torchkeras_lite.saving.places import KERAS_VERSION
+from torchkeras_lite.saving.state import warn_of_assets
 from torchkeras_lite.saving.uninitialized import META, give_storage
 
 
@@ -47,6 +48,7 @@ def save_legacy_model(model, path, include_optimizer):
         _write_weights(file.create_group("model_weights"), model)
         if include_optimizer and getattr(model, "optimizer", None) is not None:
             _write_training(file, model)
+    warn_of_assets(model, path)
     _log_older_format()
 
 
@@ -130,19 +132,26 @@ def _make(config, reader, *, has_custom):
     with build_on(device if has_custom else META):
         model = serialization.deserialize_keras_object(config)
     if not model.weights and any(reader.layers().values()):
-        raise ValueError(
-            f"{type(model).__name__} '{model.name}' has no weights to load into: an `.h5` file does not say "
-            "for which inputs a subclass was built. Make the model in code, call it on data, and call "
-            "`model.load_weights(path)`; or save it as `.keras`, which says it."
-        )
+        raise ValueError(_unbuilt(model))
     loader = LegacyLoader(model, reader, by_name=_has_names(model, reader))
-    loader.check()
+    try:
+        loader.check()
+    except ValueError as error:
+        raise error if model.built else ValueError(_unbuilt(model)) from error
     if not has_custom:
         give_storage(model, device)
         loader = LegacyLoader(model, reader, by_name=loader.by_name)
         loader.check()
     loader.assign()
     return model
+
+
+def _unbuilt(model):
+    return (
+        f"{type(model).__name__} '{model.name}' has no weights to load into, or not all: an `.h5` file does "
+        "not say for which inputs a subclass was built. Make the model in code, call it on data, and call "
+        "`model.load_weights(path)`; or save it as `.keras`, which says it."
+    )
 
 
 def _has_names(model, reader):

@@ -1,8 +1,12 @@
 """The state of a model, to a file and back: collected by path, compared as a whole, then assigned."""
 
+import os
+import tempfile
+
 from torchkeras_lite.base.checks import describe
 from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.engine.stored_weights import StoredWeights
+from torchkeras_lite.saving.archive import AssetFolder
 from torchkeras_lite.saving.walk import walk
 
 
@@ -23,6 +27,22 @@ def save_state(model, writer, assets=None, skip=()):
             writer.write(path, name if isinstance(name, str) else None, store)
         if assets is not None and hasattr(thing, "save_assets"):
             thing.save_assets(assets.make(path))
+
+
+def warn_of_assets(model, name):
+    """Warn where things in `model` keep files, which the file `name` has no place for."""
+    with tempfile.TemporaryDirectory() as folder:
+        assets, lost = AssetFolder(folder), []
+        for path, thing in walk(model):
+            if hasattr(thing, "save_assets") and not any(path.startswith(f"{other}/") for other, _ in lost):
+                thing.save_assets(assets.make(path))
+                if os.listdir(assets.make(path)):
+                    lost.append((path, thing))
+    if lost:
+        warn_user(
+            f"{name}: what {', '.join(describe(thing) for _, thing in lost)} learned is not saved: "
+            "this format has no place for it. Save as `.keras`, or give the layer its `vocabulary`."
+        )
 
 
 class StateLoader:

@@ -19,6 +19,7 @@ from torchkeras_lite.base.safe_mode import in_safe_mode, safe_mode_scope
 from torchkeras_lite.base.warning import warn_user
 from torchkeras_lite.saving.config_checks import ConfigCheck, parse_json
 from torchkeras_lite.saving.places import KERAS_VERSION
+from torchkeras_lite.saving.state import warn_of_assets
 from torchkeras_lite.saving.uninitialized import META, give_storage
 
 SAFETENSORS = ".safetensors"
@@ -90,6 +91,8 @@ def save_safetensors(model, path, *, with_config):
     state = {key: tensor.contiguous() for key, tensor in stored_once(model.state_dict()).items()}
     with replacing(path) as place:
         library.torch.save_file(state, place, metadata=metadata)
+    if with_config:
+        warn_of_assets(model, path)
 
 
 def load_safetensors_model(path, custom_objects, compile, safe_mode):
