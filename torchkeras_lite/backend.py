@@ -35,8 +35,8 @@ __all__ = [
     "standardize_dtype",
 ]
 
-
 _old_member = old_members(__name__)
+__path__: list[str] = []  # older Keras had modules in here, which `base.old_modules` finds
 
 
 def is_float_dtype(dtype):

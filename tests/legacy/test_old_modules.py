@@ -26,7 +26,10 @@ from torchkeras_lite.layers.recurrent import LSTM
 from torchkeras_lite.objectives import mean_squared_error
 from torchkeras_lite.utils.np_utils import to_categorical
 from torchkeras_lite.wrappers.scikit_learn import KerasClassifier
+from torchkeras_lite.backend.tensorflow_backend import mean
+from torchkeras_lite.backend.common import floatx
 import torchkeras_lite.layers.convolutional as convolutional
+import torchkeras_lite.backend.load_backend
 
 assert Layer is keras.Layer and get_source_inputs is keras.utils.get_source_inputs
 for layer in (
@@ -35,6 +38,7 @@ for layer in (
     assert layer is getattr(keras.layers, layer.__name__)
 assert add is keras.layers.add and to_categorical is keras.utils.to_categorical
 assert mean_squared_error is keras.losses.mean_squared_error
+assert mean is keras.backend.mean and floatx is keras.backend.floatx is keras.backend.load_backend.floatx
 assert "Conv2D" in dir(convolutional) and not hasattr(convolutional, "_private")
 for name in sorted(old):
     __import__(name)
@@ -54,15 +58,19 @@ print("done")
 """
 
 
-def test_old_modules():
-    result = subprocess.run(
-        [sys.executable, "-W", "always::DeprecationWarning", "-c", PROGRAM],
+def run(program):
+    return subprocess.run(
+        [sys.executable, "-W", "always::DeprecationWarning", "-c", program],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
+
+
+def test_old_modules():
+    result = run(PROGRAM)
     assert result.stdout.strip() == "done", result.stderr[-3000:]
     told = (
         "the module `torchkeras_lite.layers.convolutional` is of an older Keras; import from "
@@ -70,3 +78,25 @@ def test_old_modules():
     )
     assert result.stderr.count(told) == 1
     assert "<string>:12: DeprecationWarning: `keras.layers.core.Activation`" in result.stderr
+
+
+ATTRIBUTES = """
+import torchkeras_lite as keras
+
+assert keras.layers.convolutional.Conv2D is keras.layers.Conv2D
+assert keras.layers.normalization.BatchNormalization is keras.layers.BatchNormalization
+assert keras.layers.experimental.preprocessing.Rescaling is keras.layers.Rescaling
+assert keras.engine.topology.Layer is keras.Layer and keras.engine.training.Model is keras.Model
+assert keras.backend.tensorflow_backend.mean is keras.backend.mean
+assert keras.utils.io_utils.to_categorical is keras.utils.to_categorical
+for room, name in ((keras.layers, "convolutionals"), (keras.engine, "topologies"), (keras.backend, "other")):
+    assert not hasattr(room, name)
+print("done")
+"""
+
+
+def test_old_modules_are_attributes():
+    result = run(ATTRIBUTES)
+    assert result.stdout.strip() == "done", result.stderr[-3000:]
+    told = "<string>:4: DeprecationWarning: the module `torchkeras_lite.layers.convolutional` is of an older"
+    assert result.stderr.count(told) == result.stderr.count("layers.convolutional") == 1

@@ -9,7 +9,7 @@ import importlib.abc
 import importlib.machinery
 import sys
 
-from torchkeras_lite.base.old_names import tell
+from torchkeras_lite.base.old_names import tell_module
 from torchkeras_lite.base.old_rooms import MODULES, RENAMED
 
 _MORE_ROOMS = ("layers", "models", "utils")
@@ -38,7 +38,7 @@ class OldModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """Let the members of the module be those of its room."""
         name = module.__name__
         place = self._room(name)
-        tell(f"the module `{name}`", f"import from `{place}`")
+        tell_module(name, place)
         room = importlib.import_module(place)
         module.__doc__ = f"An older name for members of `{place}`."
         module.__all__ = [name for name in getattr(room, "__all__", dir(room)) if not name.startswith("_")]

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from torchkeras_lite.base.old_rooms import GONE, RENAMED
+from torchkeras_lite.base.old_rooms import GONE, MODULES, RENAMED
 from torchkeras_lite.base.warning import warn_user
 
 _told: set[str] = set()
@@ -21,6 +21,11 @@ def tell(old, instead):
     if old not in _told:
         _told.add(old)
         warn_user(f"{old} is of an older Keras; {instead}.", DeprecationWarning)
+
+
+def tell_module(name, place):
+    """Warn, the first time, that the module `name` is an older Keras's; `place` has what was in it."""
+    tell(f"the module `{name}`", f"import from `{place}`")
 
 
 @dataclass(frozen=True)
@@ -129,13 +134,13 @@ def takes_old(table, owner=None, shows_kwargs=True):
 
 
 def old_members(room):
-    """Return the `__getattr__` of a room that knows its old members, which `old_rooms` lists.
+    """Return the `__getattr__` of a room that knows its old members and modules, which `old_rooms` lists.
 
     Args:
         room: Name of the module, `__name__`.
     """
     package, _, place = room.partition(".")
-    renamed, gone = RENAMED.get(place, {}), GONE.get(place, {})
+    renamed, gone, modules = (table.get(place, {}) for table in (RENAMED, GONE, MODULES))
 
     def __getattr__(name):
         label = ".".join(filter(None, ("keras", place, name)))
@@ -145,6 +150,9 @@ def old_members(room):
             return found
         if name in gone:
             return gone_member(label, gone[name])
+        if name in modules:
+            tell_module(f"{room}.{name}", f"{package}.{modules[name]}")  # here, at the user's line
+            return importlib.import_module(f"{room}.{name}")
         raise AttributeError(f"module {room!r} has no attribute {name!r}")
 
     return __getattr__

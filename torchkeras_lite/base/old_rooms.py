@@ -14,7 +14,7 @@ _READERS = "pass the `utils.PyDataset`, a generator or a torch `Dataset` to `fit
 
 RENAMED = {
     "": {"experimental": "legacy.experimental", "initializations": "initializers", "objectives": "losses"},
-    "backend": {"common": "backend", "tensorflow_backend": "backend"},
+    "backend": {"common": "backend", "load_backend": "backend", "tensorflow_backend": "backend"},
     "callbacks": {"experimental": "callbacks"},
     "constraints": {
         "maxnorm": "constraints.MaxNorm",
