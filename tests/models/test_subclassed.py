@@ -284,3 +284,90 @@ def test_wrong_calls_are_told():
         plain(OURS).count_params()
     with pytest.raises(ValueError, match="Unrecognized keyword arguments"):
         tk.Model(units=3)
+
+
+def graph_classes(k):
+    """Return subclasses that hand inputs and outputs to `Model`, by how their constructors take them."""
+
+    class Any(k.Model):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+
+    class Option(k.Model):
+        def __init__(self, *args, param=1, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.param = param
+
+    class Written(Option):
+        def get_config(self):
+            return {**super().get_config(), "param": self.param}
+
+    class Named(k.Model):
+        def __init__(self, inputs, outputs, name=None, param=1, **kwargs):
+            super().__init__(inputs, outputs, name=name, **kwargs)
+            self.param = param
+
+        def get_config(self):
+            return {**super().get_config(), "param": self.param}
+
+    class Keywords(k.Model):
+        def __init__(self, param=1, **kwargs):
+            super().__init__(**kwargs)
+            self.param = param
+
+    return {"any": Any, "option": Option, "written": Written, "named": Named, "keywords": Keywords}
+
+
+def made_again(k, cls, positional):
+    """Return what a model of `cls` and those made of it by config, clone and file have."""
+    inputs = k.Input((3,))
+    outputs = k.Dense(2)(inputs)
+    given = {} if cls.__name__ == "Any" else {"param": 5}
+    model = cls(inputs, outputs, **given) if positional else cls(inputs=inputs, outputs=outputs, **given)
+    module = keras if k is KERAS else tk
+    again = [model, cls.from_config(model.get_config()), module.models.clone_model(model)]
+    return [(type(m).__name__, getattr(m, "param", None), m.name == model.name, len(m.layers)) for m in again]
+
+
+@pytest.mark.parametrize("positional", [False, True], ids=["keywords", "positional"])
+@pytest.mark.parametrize("kind", ["any", "option", "written"])
+def test_constructors_that_hand_tensors_on_are_written_as_graphs(kind, positional):
+    ours = made_again(OURS, graph_classes(OURS)[kind], positional)
+    theirs = made_again(KERAS, graph_classes(KERAS)[kind], positional)
+    assert ours[:2] == theirs[:2]
+    assert [one[0] for one in ours] == [one[0] for one in theirs]
+
+
+@pytest.mark.parametrize("kind", ["written", "named"])
+def test_a_config_of_ones_own_reaches_the_constructor_of_a_graph(kind):
+    assert {param for _, param, _, _ in made_again(OURS, graph_classes(OURS)[kind], False)} == {5}
+
+
+@pytest.mark.parametrize("kind", ["any", "option", "written", "named", "keywords"])
+def test_files_of_such_models(kind, tmp_path):
+    cls = graph_classes(OURS)[kind]
+    inputs = Input((3,))
+    model = cls(inputs=inputs, outputs=Dense(2)(inputs))
+    model.trainable = False
+    model.save(tmp_path / "model.keras")
+    loaded = tk.saving.load_model(tmp_path / "model.keras", custom_objects={cls.__name__: cls})
+    assert type(loaded) is cls
+    assert not loaded.trainable
+    x = torch.ones(2, 3)
+    torch.testing.assert_close(loaded(x), model(x))
+
+
+def test_numbers_among_the_arguments_are_no_graph():
+    class Sizes(Model):
+        def __init__(self, *sizes, **kwargs):
+            super().__init__(**kwargs)
+            self.blocks = [Dense(size) for size in sizes]
+
+        def call(self, x):
+            for block in self.blocks:
+                x = block(x)
+            return x
+
+    model = Sizes(4, 2)
+    assert model(X).shape == (5, 2)
+    assert not model.takes_tensors

@@ -12,7 +12,7 @@ from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.layers import Lambda
 from torchkeras_lite.layers.input_layer import Input
 from torchkeras_lite.models.mask_config import without_travelling_masks, written_calls
-from torchkeras_lite.models.model import Functional, Model, takes_tensors
+from torchkeras_lite.models.model import Functional, Model
 from torchkeras_lite.models.sequential import Sequential
 
 OURS = ("torchkeras_lite", "torch")
@@ -188,8 +188,8 @@ def _clone_functional(model, cloner, input_tensors):
         new = [leaf for leaf in nested.flatten(outputs) if isinstance(leaf, KerasTensor)]
         made.update({id(old): tensor for old, tensor in zip(call.tensors, new, strict=True)})
     outputs = nested.map_structure(renew, recording.outputs)
-    cls = type(model) if takes_tensors(type(model)) else Functional
-    return cls(inputs, outputs, name=model.name)
+    cls = type(model) if model.takes_tensors else Functional
+    return cls(inputs=inputs, outputs=outputs, name=model.name)
 
 
 def _inputs(recorded, given):

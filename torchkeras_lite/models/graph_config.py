@@ -14,6 +14,8 @@ from torchkeras_lite.engine.keras_tensor import Call, KerasTensor
 from torchkeras_lite.models import operation_config
 from torchkeras_lite.models.mask_config import without_travelling_masks, written_calls
 
+GRAPH_KEYS = frozenset(("name", "trainable", "layers", "input_layers", "output_layers"))
+
 
 def graph_config(model):
     """Return the config of a model made from symbolic tensors.

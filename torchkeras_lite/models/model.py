@@ -10,13 +10,13 @@ from torchkeras_lite.base.old_names import takes_old
 from torchkeras_lite.base.registry import CustomObjectScope
 from torchkeras_lite.base.serialization import outermost
 from torchkeras_lite.engine import collecting, shapes, sharding
-from torchkeras_lite.engine.keras_tensor import Call, KerasTensor
+from torchkeras_lite.engine.keras_tensor import Call, KerasTensor, any_symbolic
 from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.engine.shapes import TensorSpec
 from torchkeras_lite.export.formats import export_model
 from torchkeras_lite.export.source import to_source, to_torch
 from torchkeras_lite.models import graph_model, state_tree
-from torchkeras_lite.models.graph_config import graph_config, tensors_from_config
+from torchkeras_lite.models.graph_config import GRAPH_KEYS, graph_config, tensors_from_config
 from torchkeras_lite.models.old_methods import OldModelMethods
 from torchkeras_lite.models.quantizing import quantize_model
 from torchkeras_lite.models.wrapped_module import ModuleCalls
@@ -59,13 +59,19 @@ class Model(OldModelMethods, Trainer, Layer):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        cls.keeps_arguments = cls.keeps_arguments and not takes_tensors(cls)
+        names = inspect.signature(cls.__init__).parameters
+        cls.takes_tensors = cls.__init__ is Model.__init__ or {"inputs", "outputs"} <= {*names}
+        cls.keeps_arguments = cls.keeps_arguments and not cls.takes_tensors
 
     def __new__(cls, *args, **kwargs):
         """Return a `Functional` where `Model` itself is given inputs and outputs."""
-        made = Functional if cls is Model and _is_graph(args, kwargs) else cls
-        return super().__new__(made)
+        is_graph = _is_graph(args, kwargs)
+        model = super().__new__(Functional if is_graph and cls is Model else cls)
+        if is_graph and _hands_tensors_on(cls, args, kwargs):
+            model.__dict__.update(takes_tensors=True, keeps_arguments=False)
+        return model
 
+    takes_tensors = False  # whether the model is made from symbolic inputs and outputs, as `Model` itself is
     _recording = None
     _keys: dict = {}
     _takes_one = False
@@ -467,7 +473,7 @@ class Model(OldModelMethods, Trainer, Layer):
             TypeError: a graph with calls of plain torch functions or modules; an argument that cannot be
                 written.
         """
-        if self._recording is None or not takes_tensors(type(self)):
+        if self._recording is None or not self.takes_tensors:
             return super().get_config()
         return graph_config(self)
 
@@ -483,7 +489,10 @@ class Model(OldModelMethods, Trainer, Layer):
             if "input_layers" not in config:
                 return super().from_config(config)
             inputs, outputs = tensors_from_config(config)
-        return cls(inputs, outputs, name=config.get("name"), trainable=config.get("trainable", True))
+        given = {key: value for key, value in config.items() if key not in GRAPH_KEYS}
+        if not config.get("trainable", True):
+            given["trainable"] = False
+        return cls(inputs=inputs, outputs=outputs, name=config.get("name"), **given)
 
     def __getstate__(self):
         state = super().__getstate__()
@@ -502,19 +511,11 @@ class Model(OldModelMethods, Trainer, Layer):
             graph_model.restore(self, *graph_model.restore_recording(flat), keys)
 
 
-def takes_tensors(cls):
-    """Whether models of class `cls` are made from symbolic inputs and outputs: their config is a graph.
-
-    A subclass with a constructor of its own is made from that constructor's arguments.
-    """
-    parameters = inspect.signature(cls.__init__).parameters
-    return cls.__init__ is Model.__init__ or {"inputs", "outputs"} <= set(parameters)
-
-
 class Functional(Model):
     """A model made from symbolic inputs and outputs (what `Model(inputs, outputs)` returns)."""
 
     keeps_arguments = False
+    takes_tensors = True
 
 
 class ModuleModel(ModuleCalls, Model):  # type: ignore[misc]
@@ -527,6 +528,16 @@ def _is_graph(args, kwargs):
         or (len(args) == 1 and "outputs" in kwargs)
         or ("inputs" in kwargs and "outputs" in kwargs)
     )
+
+
+def _hands_tensors_on(cls, args, kwargs):
+    """Whether the constructor of `cls` takes inputs and outputs among `*args, **kwargs`."""
+    kinds = [one.kind for one in inspect.signature(cls.__init__).parameters.values()][1:]
+    if inspect.Parameter.VAR_KEYWORD not in kinds:
+        return False
+    if not args:
+        return True
+    return kinds[0] is inspect.Parameter.VAR_POSITIONAL and any_symbolic(args[:2])
 
 
 def _graph_arguments(args, kwargs):
