@@ -279,3 +279,31 @@ def test_a_wrapped_module_is_a_layer():
     inputs = Input((4,))
     model = Model(inputs, layer(inputs))
     torch.testing.assert_close(model(-torch.ones(2, 4)), torch.ones(2, 4))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("form", ["sequential", "deferred", "functional", "wrapped"])
+@pytest.mark.parametrize("kind", ["scripted", "loaded"])
+def test_modules_of_torchscript(kind, form, tmp_path):
+    plain = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5))
+    module = torch.jit.script(plain)
+    if kind == "loaded":
+        torch.jit.save(module, tmp_path / "module.pt")
+        module = torch.jit.load(tmp_path / "module.pt")
+    dense, inputs = Dense(1), Input((4,))
+    model = {
+        "sequential": lambda: Sequential([inputs, module, dense]),
+        "deferred": lambda: Sequential([module, dense]),
+        "functional": lambda: Model(inputs, dense(module(inputs))),
+        "wrapped": lambda: Model(inputs, dense(tk.layers.TorchModuleWrapper(module)(inputs))),
+    }[form]()
+    x = torch.randn(6, 4)
+    torch.testing.assert_close(model(x), dense(plain.eval()(x)))
+    assert not torch.equal(model(x, training=True), model(x, training=True))
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    model.fit(x, torch.ones(6, 1), verbose=0)
+    assert len(before) == 9
+    assert all((old != new).any() for old, new in zip(before, model.get_weights(), strict=True))
+    model.trainable = False
+    assert not model.trainable_weights

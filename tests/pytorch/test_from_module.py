@@ -267,11 +267,14 @@ def test_it_can_be_written_out_and_exported(make, tmp_path):
     assert set(net.state_dict()) == set(model.state_dict())
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_wrong_calls():
     with pytest.raises(TypeError, match=r"expected a torch.nn.Module, got .*Lambda"):
         Model.from_module(lambda x: x)
     with pytest.raises(TypeError, match="is a Keras layer"):
         Model.from_module(Sequential([layers.Dense(2)]))
+    with pytest.raises(TypeError, match=r"a module of TorchScript \(Linear\).*`Sequential\(\[module\]\)`"):
+        Model.from_module(torch.jit.trace(nn.Linear(3, 2), torch.ones(1, 3)))
     with pytest.raises(TypeError, match="`outputs` must be"):
         Model.from_module(Two(), outputs=[1])
     model = Model.from_module(Two(), outputs="summ")

@@ -79,6 +79,16 @@ def test_empty_data(kind, method):
         getattr(model_of(), method)(x, y, verbose=0)
 
 
+@pytest.mark.parametrize("x", [[None], {"input_layer": None}, (None, [None])], ids=repr)
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+def test_no_array_at_all(method, x):
+    data = (x,) if method == "predict" else (x, Y)
+    with pytest.raises(
+        ValueError, match=r"`x` has no data: got .*None.* is not optional, but None was passed"
+    ):
+        getattr(model_of(), method)(*data, verbose=0)
+
+
 @pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
 def test_sources_without_batches(method):
     with pytest.raises(ValueError, match=r"gave no batch.*used up"):

@@ -121,7 +121,8 @@ def _visit_child(layer, module, path, found, seen):
     if is_layer(module):
         _visit(module, found, seen)
         return
-    keys = [k for k in (*module._parameters, *module._buffers) if k not in module._non_persistent_buffers_set]
+    names = (*module._parameters.keys(), *module._buffers.keys())  # TorchScript's tables cannot be iterated
+    keys = [k for k in names if k not in module._non_persistent_buffers_set]
     _take([_view(layer, module, key, None, path) for key in keys], found, seen)
     for name, child in module._modules.items():
         if child is not None:

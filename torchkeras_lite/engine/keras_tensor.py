@@ -15,7 +15,13 @@ from torchkeras_lite.base import dtypes, naming, nested
 from torchkeras_lite.base.device import default_device
 from torchkeras_lite.engine import einops_backend, shapes
 from torchkeras_lite.engine.shapes import TensorSpec
-from torchkeras_lite.engine.torch_modules import ModuleReplay, Piece, enclosing_module_frame, recorder
+from torchkeras_lite.engine.torch_modules import (
+    ModuleReplay,
+    Piece,
+    enclosing_module_frame,
+    recorder,
+    same_statistics,
+)
 
 _creation = itertools.count()
 
@@ -225,7 +231,7 @@ def _rehearse(module, args, kwargs, key):
         return stand_ins[id(leaf)]
 
     try:
-        with recorder.rehearse() as pieces:
+        with same_statistics(module), recorder.rehearse() as pieces:
             returned = module(*nested.map_structure(stand_in, args), **nested.map_structure(stand_in, kwargs))
     except Exception as error:
         raise ValueError(

@@ -29,6 +29,22 @@ def enclosing_module_frame(is_symbolic_structure):
     return found
 
 
+@contextlib.contextmanager
+def same_statistics(module):
+    """Give the buffers of scripted modules in `module` their values back.
+
+    TorchScript runs such a module as one function, with its real buffers, and does not count in their
+    `_version` what batch normalization writes to them.
+    """
+    scripts = [one for one in module.modules() if isinstance(one, torch.jit.ScriptModule)]
+    kept = [(buffer, buffer.clone()) for script in scripts for buffer in script.buffers()]
+    try:
+        yield
+    finally:
+        for buffer, values in kept:
+            buffer.copy_(values)
+
+
 class Piece:
     """One torch function (or layer) that ran inside a module: what it was and the specs of its results."""
 

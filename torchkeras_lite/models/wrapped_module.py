@@ -39,6 +39,11 @@ class ModuleCalls(Layer):
                 f"Model.from_module: {describe(module)} is a Keras layer; from_module is for plain torch "
                 "modules. Use it as it is, or put a layer in a `Sequential`."
             )
+        if isinstance(module, torch.jit.ScriptModule):
+            raise TypeError(
+                f"Model.from_module: a module of TorchScript ({module.original_name}) keeps its tensors to "
+                "itself. Put it in a model: `Sequential([module])`, or call it on an `Input`."
+            )
         if not (outputs is None or callable(outputs) or isinstance(outputs, (str, int))):
             raise TypeError(
                 "Model.from_module: `outputs` must be the name of a field, an index or a function, got "

@@ -138,6 +138,11 @@ def _check_source(x, y, sample_weight):
         )
     if isinstance(x, (list, tuple, dict)) and not len(x):
         raise ValueError(f"The data is empty: got {x!r}. Pass at least one array or batch.")
+    if isinstance(x, (list, tuple, dict)) and all(part is None for part in nested.flatten(x)):
+        raise ValueError(
+            f"`x` has no data: got {x!r}. An input of the model is not optional, but None was passed. Pass "
+            "an array for at least one input, and for each that is not optional."
+        )
     if y is not None or sample_weight is not None:
         what = "y" if y is not None else "sample_weight"
         raise ValueError(
