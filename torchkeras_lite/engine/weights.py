@@ -21,6 +21,7 @@ from torch import nn
 from torchkeras_lite.base import dtypes, nested
 from torchkeras_lite.base.numpy_calls import ReadByNumpy
 from torchkeras_lite.engine import sharding
+from torchkeras_lite.engine.array_operators import MeetsArrays
 
 
 @dataclass(frozen=True)
@@ -286,10 +287,13 @@ def _as_tensor(value, device):
     return value if isinstance(value, (torch.Tensor, int, float)) else torch.as_tensor(value, device=device)
 
 
-def _operand(value):
-    """Return what torch's operators take: the values of a weight, a tensor for an array."""
+def _operand(value, values, name):
+    """Return what the operator `name` of torch takes beside `values`: a tensor for a weight or an array."""
     value = _plain(value)
-    return torch.as_tensor(value) if isinstance(value, np.ndarray) else value
+    if not isinstance(value, np.ndarray):
+        return value
+    made = torch.as_tensor(value, device=values.device)
+    return made.to(values.dtype) if "matmul" in name else made
 
 
 def delegate(name):
@@ -297,7 +301,8 @@ def delegate(name):
     function = getattr(operator, name)
 
     def method(self, *others):
-        return function(self.value, *map(_operand, others))
+        values = self.value
+        return function(values, *(_operand(other, values, name) for other in others))
 
     return method
 
@@ -306,7 +311,8 @@ def _reflect(name):
     function = getattr(operator, name)
 
     def method(self, other):
-        return function(_operand(other), self.value)
+        values = self.value
+        return function(_operand(other, values, name), values)
 
     return method
 
@@ -374,7 +380,7 @@ def set_trainable(tensor, info, value):
     tensor.requires_grad_(bool(value))
 
 
-class _KerasMethods(ReadByNumpy):
+class _KerasMethods(MeetsArrays, ReadByNumpy):
     """Keras's methods on a tensor that `add_weight` made. Its layout is Keras's."""
 
     info: WeightInfo
