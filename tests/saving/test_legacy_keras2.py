@@ -1,5 +1,7 @@
 """`.h5` files in the words of Keras 2 and tf.keras, made by hand, against the same model in real Keras."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -504,3 +506,63 @@ def test_a_training_configuration_of_no_use_is_told(tmp_path, rng):
     write_keras2(tmp_path / "m.h5", config, weights, training)
     with pytest.warns(UserWarning, match="not.*compiled: the optimizer was one of TensorFlow's own"):
         assert not load_model(tmp_path / "m.h5").compiled
+
+
+JSON = {
+    "graph": graph(
+        [
+            input_entry("i", 5),
+            in_graph(dense("d", 4, "relu"), [["i", 0, 0, {}]]),
+            in_graph(dense("e", 2), [["d", 0, 0, {}]]),
+        ],
+        [["i", 0, 0]],
+        [["e", 0, 0]],
+    ),
+    "sequential": {
+        "class_name": "Sequential",
+        "config": {
+            "name": "s",
+            "layers": [dense("d", 4, "relu", batch_input_shape=[None, 5]), dense("e", 2)],
+        },
+    },
+    "list": {
+        "class_name": "Sequential",
+        "config": [dense("d", 4, "relu", batch_input_shape=[None, 5]), dense("e", 2)],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "read"),
+    [
+        ("graph", "json"),
+        ("graph", "config"),
+        ("sequential", "json"),
+        ("sequential", "config"),
+        ("list", "config"),
+    ],
+)
+def test_json_and_configs_of_keras_2(kind, read, rng):
+    entry = {**JSON[kind], "keras_version": "2.2.4", "backend": "tensorflow"}
+    theirs = randomized(
+        keras.Sequential([keras.Input((5,)), K3.Dense(4, "relu", name="d"), K3.Dense(2, name="e")]), rng
+    )
+    if read == "json":
+        ours = torchkeras_lite.models.model_from_json(json.dumps(entry))
+    else:
+        cls = torchkeras_lite.Model if kind == "graph" else torchkeras_lite.Sequential
+        ours = cls.from_config(entry["config"])
+    ours.set_weights(theirs.get_weights())
+    x = rng.normal(size=(3, 5)).astype("float32")
+    np.testing.assert_allclose(ours.predict(x, verbose=0), theirs.predict(x, verbose=0), rtol=1e-5, atol=1e-6)
+
+
+def test_calls_that_cannot_be_made_are_told():
+    inputs = torchkeras_lite.Input((5,), name="i")
+    hidden = torchkeras_lite.layers.Dense(4, name="d")(inputs)
+    model = torchkeras_lite.Model(inputs, torchkeras_lite.layers.Dense(2, name="e")(hidden))
+    for name, text in (("e", r"calls of \['e'\] depend on one another in a loop"), ("x", "Missing node: x")):
+        config = model.get_config()
+        config["layers"][2]["inbound_nodes"][0]["args"][0]["config"]["keras_history"][0] = name
+        with pytest.raises(ValueError, match=f"Invalid Functional model configuration.*{text}"):
+            torchkeras_lite.Model.from_config(config)

@@ -13,6 +13,7 @@ from torchkeras_lite.base.serialization import deserialize_keras_object, seriali
 from torchkeras_lite.engine.keras_tensor import Call, KerasTensor
 from torchkeras_lite.models import operation_config
 from torchkeras_lite.models.mask_config import without_travelling_masks, written_calls
+from torchkeras_lite.saving.legacy_config import modern_config
 
 GRAPH_KEYS = frozenset(("name", "trainable", "layers", "input_layers", "output_layers"))
 
@@ -112,6 +113,8 @@ def tensors_from_config(config):
     Raises:
         ValueError: calls that refer to each other in a circle, or to layers that are not there.
     """
+    if any(isinstance(node, list) for entry in config["layers"] for node in entry.get("inbound_nodes", ())):
+        config = modern_config({"class_name": "Functional", "config": config})["config"]  # of Keras 2
     layers, made = {}, {}
     waiting = []
     for entry in config["layers"]:
@@ -137,9 +140,7 @@ def tensors_from_config(config):
             args, kwargs = _arguments(node["args"], made), _arguments(node["kwargs"], made)
             made[name, number] = layers[name](*args, **kwargs)
         if len(later) == len(waiting):
-            raise ValueError(
-                f"The config's calls of {[name for name, *_ in later]} depend on calls that are not in it."
-            )
+            raise ValueError(_unresolved([(name, node) for name, _, node in later], layers))
         waiting = later
     structures = [config[key] for key in ("input_layers", "output_layers")]
     of_graphs = {name for name, layer in layers.items() if _counts_its_making(layer)}
@@ -155,6 +156,15 @@ def _named(places):
     if len(places) == 3 and isinstance(places[0], str):
         return [tuple(places[:2])]
     return [pair for part in places for pair in _named(part)]
+
+
+def _unresolved(calls, layers):
+    """Return what is wrong with calls whose inputs no other call makes."""
+    what = f"Invalid Functional model configuration: the calls of {[name for name, _ in calls]}"
+    missing = sorted({name for _, node in calls for name, _ in _needed(node) if name not in layers})
+    if missing:
+        return f"{what} need layers that it does not have. Missing node: {', '.join(missing)}."
+    return f"{what} depend on one another in a loop, or on calls that are not in it."
 
 
 def _is_tensor(value):

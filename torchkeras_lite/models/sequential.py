@@ -14,6 +14,7 @@ from torchkeras_lite.engine.layer import Layer
 from torchkeras_lite.layers.input_layer import InputLayer
 from torchkeras_lite.models import graph_model
 from torchkeras_lite.models.model import Model
+from torchkeras_lite.saving.legacy_config import modern_config
 
 
 class Sequential(Model):
@@ -230,7 +231,9 @@ class Sequential(Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """Return the model that `get_config` described, built if it was."""
+        """Return the model that `get_config` described, here or in Keras 2, built if it was."""
+        if _is_of_keras_2(config):
+            config = modern_config({"class_name": "Sequential", "config": config})["config"]
         if "name" not in config or "layers" not in config:
             raise ValueError(
                 "A Sequential model configuration must be a dictionary containing the 'name' and "
@@ -252,3 +255,12 @@ class Sequential(Model):
 
 def _is_one_shape(shape):
     return isinstance(shape, (list, tuple)) and all(isinstance(size, (int, type(None))) for size in shape)
+
+
+def _is_of_keras_2(config):
+    """Whether a config is a list of layers, or has the shape of the input as Keras 2 called it."""
+    if isinstance(config, list):
+        return True
+    layers = config.get("layers") if isinstance(config, dict) else None
+    inner = [layer.get("config") for layer in layers or () if isinstance(layer, dict)]
+    return any(isinstance(settings, dict) and "batch_input_shape" in settings for settings in inner)
