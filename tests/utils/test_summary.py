@@ -288,3 +288,37 @@ def test_prints_plain_characters_where_there_are_no_others(monkeypatch):
     print_summary(chain(torchkeras_lite), line_length=40)
     sys.stdout.flush()
     assert raw.getvalue().decode("ascii").splitlines()[1] == "+-----------------+------------+-------+"
+
+
+class Heads(torchkeras_lite.Layer):
+    """Returns a dict of one tensor."""
+
+    def build(self, input_shape):
+        self.scale = self.add_weight(shape=input_shape[-1:])
+
+    def call(self, inputs):
+        return {"head": inputs * self.scale}
+
+
+class Headed(torchkeras_lite.Model):
+    """Has a dense layer and heads, made by subclassing."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense, self.heads = torchkeras_lite.layers.Dense(3), Heads()
+
+    def call(self, inputs):
+        return self.heads(self.dense(inputs))
+
+
+@pytest.mark.parametrize("batch", [None, 5])
+def test_a_built_subclass_shows_shapes(batch):
+    model, lines = Headed(), []
+    if batch is None:
+        model.build((None, 4))
+    else:
+        model(np.zeros((batch, 4)))
+    print_summary(model, print_fn=lines.append)
+    rows = [line for line in "".join(lines).splitlines() if "dense" in line or "heads" in line]
+    assert [f"│ ({batch}, 3) " in row for row in rows] == [True, True]
+    assert model.dense.get_build_config() == {"input_shape": (batch, 4)}

@@ -272,14 +272,15 @@ def built_shape(layer):
         raise AttributeError(
             f"{describe(layer)} {why}, so its input shape is unknown. Call it on data first."
         )
-    return _without_batch(config["input_shape"])
+    return without_batch(config["input_shape"])
 
 
-def _without_batch(shape):
+def without_batch(shape):
+    """Return a shape, or nested shapes, with an unknown number of samples."""
     if isinstance(shape, dict):
-        return {key: _without_batch(value) for key, value in shape.items()}
-    if not isinstance(shape, (list, tuple)):
+        return {key: without_batch(value) for key, value in shape.items()}
+    if not shape or not isinstance(shape, (list, tuple)):
         return shape
     if any(isinstance(part, (list, tuple, dict)) for part in shape):
-        return type(shape)(_without_batch(part) for part in shape)
+        return type(shape)(without_batch(part) for part in shape)
     return (None, *shape[1:])

@@ -518,6 +518,8 @@ class LayerCalls(LayerState):
         if self.weight_specs:
             building.make_declared_weights(self, device)
         self.built = True
+        if shapes.is_probing():  # the number of samples is one that was tried
+            args, kwargs = tuple(map(collecting.without_batch, args)), collecting.without_batch(kwargs)
         self.__dict__["_build_arguments"] = (args, kwargs)
         tracking.register_members(self, self._containers)
         tracking.share_mode(self)

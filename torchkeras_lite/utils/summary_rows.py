@@ -239,7 +239,8 @@ def _shape_of(module, call, batch=None):
         built = (module.get_build_config() or {}) if collecting.is_layer(module) else {}
         if "shapes_dict" in built:  # of several inputs
             return shapes_text(module.compute_output_shape(**built["shapes_dict"]))
-        return shapes_text(module.output_shape, batch or _built_batch(module))
+        batch = batch or _built_batch(module)
+        return shapes_text(_only(module.output_shape), batch)
     except Exception:  # a layer that was never called may not know, or not be able to tell
         return "?"
 
@@ -254,6 +255,11 @@ def _built_batch(module):
 def _shape_text(outputs, batch=None):
     shapes = [t.shape for t in nested.flatten(outputs) if isinstance(t, KerasTensor)]
     return shapes_text(shapes[0] if len(shapes) == 1 else shapes, batch)
+
+
+def _only(shapes):
+    """Return the one shape in a dict of one, as the rows of symbolic calls show it; others as they are."""
+    return next(iter(shapes.values())) if isinstance(shapes, dict) and len(shapes) == 1 else shapes
 
 
 def shapes_text(shapes, batch=None):
