@@ -393,3 +393,24 @@ def test_adopting_another_variable_replaces_the_first(scaled):
     adopt(scaled, "scale", Variable([4.0, 4.0], trainable=False, name="new"))
     assert [w.path for w in scaled.weights] == ["l", "o", "new"]
     assert "scale" in dict(scaled.named_buffers())
+
+
+def test_overwrite_with_gradient_is_a_boolean():
+    variable = Variable(np.ones(2))
+    assert variable.overwrite_with_gradient is False
+    variable.overwrite_with_gradient = True
+    assert variable.overwrite_with_gradient is True
+    with pytest.raises(TypeError, match="`overwrite_with_gradient` must be a boolean, got 'yes'"):
+        variable.overwrite_with_gradient = "yes"
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "int64", "int32"])
+@pytest.mark.parametrize("array", ["numpy", "torch"])
+def test_differences_have_kerass_dtype(dtype, array):
+    def result(kind):
+        values = np.array([1, 2, 3], dtype)
+        return kind(np.array([3.0, 2.0, 2.0], "float32")) - (
+            values if array == "numpy" else torch.tensor(values)
+        )
+
+    torch.testing.assert_close(result(Variable), result(keras.Variable))

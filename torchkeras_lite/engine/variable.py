@@ -63,6 +63,8 @@ class Variable(Weight, metaclass=_AnyWeight):
     Source: Keras 3 `keras.Variable`.
     """
 
+    _overwrites = False
+
     def __init__(
         self,
         initializer,
@@ -86,7 +88,6 @@ class Variable(Weight, metaclass=_AnyWeight):
         self.autocast = bool(autocast)
         self.aggregation = one_of(owner, "aggregation", aggregation, AGGREGATIONS) or "none"
         self.synchronization = one_of(owner, "synchronization", synchronization, SYNCHRONIZATIONS) or "none"
-        self.overwrite_with_gradient = False
         shape = None if shape is None else _standardize_shape(shape, owner)
         if callable(initializer) or isinstance(initializer, (str, dict)):
             initializer = initializers.get(initializer)
@@ -152,6 +153,19 @@ class Variable(Weight, metaclass=_AnyWeight):
     def constraint(self, value):
         self._info.constraint = _callable_or_none(self, "constraint", value)
 
+    @property
+    def overwrite_with_gradient(self):
+        """Whether an optimizer's update makes the gradient the new value."""
+        return self._overwrites
+
+    @overwrite_with_gradient.setter
+    def overwrite_with_gradient(self, value):
+        if not isinstance(value, bool):
+            raise TypeError(
+                f"Variable '{self.path}': `overwrite_with_gradient` must be a boolean, got {value!r}."
+            )
+        self._overwrites = value
+
     def __bool__(self):
         raise TypeError(
             f"Variable '{self.path}' cannot be used as a boolean. Compare its `value`, or use `float(...)`."
@@ -204,10 +218,12 @@ def _logical(function):
 def _of_one_dtype(function, name, reflected=False):
     """Return the operator `name` of `Weight`, with operands that torch does not mix brought to one dtype."""
     plain = getattr(Weight, name)
+    mixes_all = "matmul" not in name  # torch subtracts numbers of any dtypes, but no booleans
 
     def method(self, other):
         dtype = getattr(other, "dtype", None)
-        if dtype is None or dtypes.standardize_dtype(dtype) == self.dtype:
+        dtype = self.dtype if dtype is None else dtypes.standardize_dtype(dtype)
+        if dtype == self.dtype or (mixes_all and "bool" not in (dtype, self.dtype)):
             return plain(self, other)
         first, second = _operands(self, other)
         return function(second, first) if reflected else function(first, second)
