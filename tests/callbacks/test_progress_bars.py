@@ -167,7 +167,8 @@ def test_progbar_adds_and_takes_arrays(clock):
 
 def test_progbar_refuses_both_kinds_of_names():
     with pytest.raises(
-        ValueError, match=r"expected one of `stateful_metrics` and `stateless_metrics`, got both. Name"
+        ValueError,
+        match=r"Only one of `stateful_metrics` and `stateless_metrics` can be given, got both. Name",
     ):
         Progbar(1, stateful_metrics=[], stateless_metrics=[])
 

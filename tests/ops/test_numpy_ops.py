@@ -455,3 +455,11 @@ def test_transforms_of_torch_see_plain_functions():
     torch.testing.assert_close(torch.func.grad(lambda t: ops.sum(ops.exp(t)))(x), x.exp())
     traced = torch.fx.symbolic_trace(lambda t: ops.add(ops.exp(t), 1.0))
     torch.testing.assert_close(traced(x), x.exp() + 1)
+
+
+@pytest.mark.parametrize("axis", [2, -3])
+@pytest.mark.parametrize("name", ["split", "array_split"])
+def test_axes_to_split_that_are_not_there(name, axis):
+    for x in (np.ones((2, 4)), KerasTensor((2, 4))):
+        with pytest.raises(ValueError, match=f"axis {axis} is out of bounds"):
+            getattr(ops, name)(x, 2, axis=axis)

@@ -141,8 +141,8 @@ class Progbar:
     ):
         if stateful_metrics is not None and stateless_metrics is not None:
             raise ValueError(
-                "Progbar: expected one of `stateful_metrics` and `stateless_metrics`, got both. Name either "
-                "the metrics to show as they are or those to average."
+                "Progbar: Only one of `stateful_metrics` and `stateless_metrics` can be given, got both. "
+                "Name either those to show as they are or those to average."
             )
         self.target = target
         self.width = width

@@ -92,7 +92,7 @@ def _format(path, given):
         raise ValueError(f"export: format={given!r} is not written here. {REMEDIES[given]}.")
     if given not in FORMATS:
         raise ValueError(
-            f"export: unknown format {given!r}{suggestion(given, FORMATS)} Known: {', '.join(FORMATS)}."
+            f"export: Unrecognized format={given!r}{suggestion(given, FORMATS)} Known: {', '.join(FORMATS)}."
         )
     if ending != FORMATS[given]:
         raise ValueError(

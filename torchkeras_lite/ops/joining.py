@@ -119,7 +119,8 @@ def array_split(x, indices_or_sections, axis=0):
     """Return the parts of a tensor along an axis, as a list; sizes may differ by one. See `split`."""
     sections = indices_or_sections
     sections = sections if isinstance(sections, int) else _places(sections)
-    return list(torch.tensor_split(as_tensor(x), sections, axis))
+    x = as_tensor(x)
+    return list(torch.tensor_split(x, sections, checked_axis(x, axis)))
 
 
 def _places(indices):
