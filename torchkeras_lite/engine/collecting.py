@@ -260,6 +260,16 @@ def only_call(layer, what):
     return layer._calls[0]
 
 
+def random_sources(layer):
+    """Return the generators, and generators of seeds, that `layer` and the layers inside keep."""
+    found = []
+    for one in all_layers(layer):
+        for value in vars(one).values():
+            if hasattr(value, "restore_random_state") and value not in found:
+                found.append(value)
+    return found
+
+
 def built_shape(layer):
     """Return the shape `layer` was built with, its batch size unknown.
 

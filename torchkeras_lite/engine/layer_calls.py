@@ -433,7 +433,7 @@ class LayerCalls(LayerState):
         if not self._called and not all(one.built for one in collecting.all_layers(self)):
             # The shapes came from a formula, so the layers inside have not been called yet.
             with contextlib.suppress(Exception):
-                shapes.infer(self, args, kwargs, lambda leaf: isinstance(leaf, KerasTensor))
+                self._try_out(args, kwargs)
         call = Call(self, tuple(args), kwargs, self.name)
         outputs = call.emit(specs)
         self._calls.append(call)
@@ -464,7 +464,7 @@ class LayerCalls(LayerState):
                 self._finish_first_call()
             return args[0].spec
         try:
-            specs = shapes.infer(self, args, kwargs, lambda leaf: isinstance(leaf, KerasTensor))
+            specs = self._try_out(args, kwargs)
             return nested.map_structure(self._as_computed, specs)
         except Exception as error:
             found = [(t.shape, t.dtype) for t in nested.flatten((args, kwargs)) if isinstance(t, KerasTensor)]
@@ -473,6 +473,15 @@ class LayerCalls(LayerState):
             kind = type(error) if type(error) in (TypeError, ValueError) else ValueError
             inputs = ", ".join(f"{shape} {dtype}" for shape, dtype in found)
             raise kind(f"{describe(self)} cannot be called on inputs of shape {inputs}: {error}") from error
+
+    def _try_out(self, args, kwargs):
+        """Return the specs of the outputs for symbolic inputs, learnt from runs whose draws do not count."""
+        kept = [(source, source.random_state()) for source in collecting.random_sources(self)]
+        try:
+            return shapes.infer(self, args, kwargs, lambda leaf: isinstance(leaf, KerasTensor))
+        finally:
+            for source, state in kept:
+                source.restore_random_state(state)
 
     def _is_one_as_computed(self, args, kwargs):
         """Whether the one argument with a shape is the first, of the dtype that the layer computes in."""
@@ -512,7 +521,7 @@ class LayerCalls(LayerState):
         )
         if not layer.built:
             layer._build_for(*tensors)
-        return shapes.infer(layer, *tensors, lambda leaf: isinstance(leaf, KerasTensor))
+        return layer._try_out(*tensors)
 
     def _finish_build(self, args, kwargs, device):
         if self.weight_specs:

@@ -108,7 +108,7 @@ class Model(OldModelMethods, Trainer, Layer):
         tensors = _tensors_of(input_shape, self.compute_dtype)
         self.built = True
         with shapes.probing():
-            shapes.infer(self, (tensors,), {}, lambda leaf: isinstance(leaf, KerasTensor))
+            self._try_out((tensors,), {})
 
     def build_from_config(self, config):
         """Build with the shapes that `get_build_config` returned."""
@@ -117,7 +117,7 @@ class Model(OldModelMethods, Trainer, Layer):
             tensors = {key: _tensors_of(shape, self.compute_dtype) for key, shape in shapes_of.items()}
             self.built = True
             with shapes.probing():
-                shapes.infer(self, (), tensors, lambda leaf: isinstance(leaf, KerasTensor))
+                self._try_out((), tensors)
             self.__dict__["_build_arguments"] = ((), dict(config["shapes_dict"]))
         else:
             super().build_from_config(config)

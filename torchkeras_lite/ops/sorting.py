@@ -150,8 +150,8 @@ def _edges(x, bins, limits):
     if limits:
         if len(limits) != 2:
             raise ValueError(
-                "histogram: Argument `range` must be a tuple of two elements, (lowest, highest). The second "
-                f"element of `range` must be greater than the first, got {limits!r}."
+                "histogram: Argument `range` must be a tuple of two elements, (lowest, highest), got "
+                f"{limits!r}."
             )
         if limits[0] > limits[1]:
             raise ValueError(

@@ -78,6 +78,15 @@ def _categorical(logits, num_samples, dtype="int64", seed=None, name=None):
     return ops.cast(ops.argmax(ops.add(repeated, noise), axis=-1), dtype or "int64")
 
 
+def _stateless(draw):
+    """Return `draw` with the arguments of an operation whose seed is the second one."""
+
+    def drawn(shape, seed, *rest, alg=None, **more):
+        return draw(shape, *rest, **{**more, "seed": seed})
+
+    return drawn
+
+
 # These take a tensor.
 RANDOM = {
     "random.shuffle": _shuffle,
@@ -88,15 +97,9 @@ RANDOM = {
 # And these a shape.
 DRAWN = {
     "random.normal": _normal,
-    "random.stateless_normal": lambda shape, seed, *rest, alg=None, **more: _normal(
-        shape, *rest, seed=seed, **more
-    ),
+    "random.stateless_normal": _stateless(_normal),
     "random.truncated_normal": _truncated,
-    "random.stateless_truncated_normal": lambda shape, seed, *rest, alg=None, **more: _truncated(
-        shape, *rest, seed=seed, **more
-    ),
+    "random.stateless_truncated_normal": _stateless(_truncated),
     "random.uniform": _uniform,
-    "random.stateless_uniform": lambda shape, seed, *rest, alg=None, **more: _uniform(
-        shape, *rest, seed=seed, **more
-    ),
+    "random.stateless_uniform": _stateless(_uniform),
 }

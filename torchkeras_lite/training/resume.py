@@ -148,7 +148,7 @@ class TrainingPoint:
         """Return what each of several processes has for itself."""
         return {
             "metrics": [_metric_state(metric) for metric in self._metrics()] if step else [],
-            "draws": [source.random_state() for source in random_sources(self.model)],
+            "draws": [source.random_state() for source in collecting.random_sources(self.model)],
             "states": [layer.states for layer in stateful_layers(self.model)],
             "statistics": [] if self.team is None else list(self.model.buffers()),
             "epoch_began": self.epoch_began,
@@ -197,7 +197,7 @@ class TrainingPoint:
         point = self.pending
         self._restore_statistics(point)
         self._restore_callbacks(point["callbacks"])
-        for source, state in zip(random_sources(self.model), point["draws"], strict=False):
+        for source, state in zip(collecting.random_sources(self.model), point["draws"], strict=False):
             source.restore_random_state(state)
         self._restore_states(point["states"])
         if point["data"] is not None and hasattr(self._dataset(), "load_state_dict"):
@@ -335,13 +335,3 @@ def stateful_layers(model):
     """Return the layers whose states go from batch to batch, such as an `LSTM(stateful=True)`."""
     layers = collecting.all_layers(model)
     return [layer for layer in layers if getattr(layer, "stateful", False) and layer.states]
-
-
-def random_sources(model):
-    """Return the generators, and generators of seeds, that the layers of `model` keep."""
-    found = []
-    for layer in collecting.all_layers(model):
-        for value in vars(layer).values():
-            if hasattr(value, "restore_random_state") and value not in found:
-                found.append(value)
-    return found
