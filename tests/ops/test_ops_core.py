@@ -346,3 +346,20 @@ def test_numbers_of_an_optimizer_are_tensors_to_operations():
     with pytest.warns(DeprecationWarning, match="get_value"):
         assert tk.backend.get_value(rate) == 0.25
     assert ops.multiply(rate, 2).item() == 0.5
+
+
+def test_sizes_that_are_unknown_while_torch_exports():
+    class Scale(tk.layers.Layer):
+        def call(self, x):
+            steps = ops.shape(x)[1]
+            pair = ops.convert_to_tensor([[steps, steps]], dtype="float32")
+            x = ops.sum(x, axis=1) / ops.cast(steps, "float32") + ops.sqrt(pair)[0, :1]
+            return x * ops.convert_to_tensor(steps * 0.5) - steps
+
+    layer, x = Scale(), torch.randn(2, 5, 3)
+    expected = layer(x)
+    dynamic = {"x": {1: torch.export.Dim("steps")}}
+    exported = torch.export.export(layer, (x,), dynamic_shapes=dynamic).module()
+    torch.testing.assert_close(exported(x), expected)
+    longer = torch.randn(2, 7, 3)
+    torch.testing.assert_close(exported(longer), layer(longer))

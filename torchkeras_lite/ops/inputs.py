@@ -12,6 +12,7 @@ from torchkeras_lite.engine.weights import Weight
 
 Tensor = torch.Tensor
 _NUMBERS = (bool, int, float, complex)
+_SIZES = (torch.SymInt, torch.SymFloat)  # sizes of unknown axes, while torch exports
 
 
 def as_tensor(x, dtype=None):
@@ -39,6 +40,9 @@ def as_tensor(x, dtype=None):
         return widened(tensor)
     if isinstance(x, (list, tuple)):
         return _from_list(x, dtype)
+    if isinstance(x, _SIZES):
+        kind = torch.int64 if isinstance(x, torch.SymInt) else torch_dtype(config.floatx())
+        return torch.scalar_tensor(x, dtype=dtype or kind, device=default_device())
     if hasattr(x, "__torch_function__"):  # a proxy of torch.fx; or a number of an optimizer, with a value
         value = None if isinstance(x, torch.fx.Proxy) else getattr(x, "value", None)
         return value if isinstance(value, Tensor) else x
@@ -178,7 +182,8 @@ def _from_list(x, dtype):
 
 def _holds_tensor(x):
     return any(
-        isinstance(part, (Tensor, Weight)) or (isinstance(part, (list, tuple)) and _holds_tensor(part))
+        isinstance(part, (Tensor, Weight, *_SIZES))
+        or (isinstance(part, (list, tuple)) and _holds_tensor(part))
         for part in x
     )
 
