@@ -199,11 +199,11 @@ def test_what_is_gone_says_what_to_write(name):
 # Members of rooms
 
 
-@pytest.mark.parametrize("room", [room or "keras" for room in old_rooms.RENAMED])
+@pytest.mark.parametrize("room", [room or "keras" for room in {**old_rooms.RENAMED, **old_rooms.GONE}])
 def test_every_old_member_is_there(room):
     place = "" if room == "keras" else room
     module = importlib.import_module(f"torchkeras_lite.{place}".rstrip("."))
-    for name in old_rooms.RENAMED[place]:
+    for name in old_rooms.RENAMED.get(place, ()):
         with pytest.warns(DeprecationWarning, match=rf"{name}.*older Keras; write"):
             assert getattr(module, name) is not None
         assert name not in getattr(module, "__all__", ())

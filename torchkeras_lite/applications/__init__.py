@@ -85,6 +85,7 @@ from torchkeras_lite.applications.resnet import ResNet50, ResNet101, ResNet152
 from torchkeras_lite.applications.resnet_v2 import ResNet50V2, ResNet101V2, ResNet152V2
 from torchkeras_lite.applications.vgg import VGG16, VGG19
 from torchkeras_lite.applications.xception import Xception
+from torchkeras_lite.base.old_names import old_members
 
 __all__ = [
     "VGG16",
@@ -145,3 +146,5 @@ __all__ = [
     "vgg19",
     "xception",
 ]
+
+__getattr__ = old_members(__name__)

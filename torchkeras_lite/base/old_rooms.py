@@ -13,7 +13,13 @@ _LOCAL = (
 _READERS = "pass the `utils.PyDataset`, a generator or a torch `Dataset` to `fit`"
 
 RENAMED = {
-    "": {"experimental": "legacy.experimental", "initializations": "initializers", "objectives": "losses"},
+    "": {
+        "experimental": "legacy.experimental",
+        "initializations": "initializers",
+        "objectives": "losses",
+        "premade": "legacy.experimental",
+        "premade_models": "legacy.experimental",
+    },
     "backend": {"common": "backend", "load_backend": "backend", "tensorflow_backend": "backend"},
     "callbacks": {"experimental": "callbacks"},
     "constraints": {
@@ -94,7 +100,7 @@ RENAMED = {
         "msle": "losses.mean_squared_logarithmic_error",
     },
     "mixed_precision": {"experimental": "mixed_precision", "set_policy": "mixed_precision.set_dtype_policy"},
-    "models": {"model_from_config": "layers.deserialize"},
+    "models": {"experimental": "models", "model_from_config": "layers.deserialize"},
     "optimizers": {
         "adadelta_v2": "optimizers",
         "adagrad_v2": "optimizers",
@@ -127,8 +133,16 @@ RENAMED = {
     },
     "wrappers": {"scikit_learn": "legacy.scikit_learn"},
 }
+_REGNET_SIZES = ["002", "004", "006", "008", "016", "032", "040", "064", "080", "120", "160", "320"]
 GONE = {
     "": {"estimator": "train with `keras.Model`: `compile` and `fit`"},
+    "applications": dict.fromkeys(
+        [
+            *(f"RegNet{kind}{size}" for kind in "XY" for size in _REGNET_SIZES),
+            *(f"ResNetRS{size}" for size in (50, 101, 152, 200, 270, 350, 420)),
+        ],
+        "take the model of torchvision or timm, with its weights: `Model.from_module` trains it",
+    ),
     "callbacks": {"BaseLogger": "leave it out, the logs are averages already"},
     "layers": {
         "CategoryCrossing": "use `layers.HashedCrossing`",
@@ -162,6 +176,7 @@ GONE = {
     },
     "models": {
         "Graph": "make a `Model` of symbolic tensors",
+        "SharpnessAwareMinimization": "write a `train_step` that steps to the worse weights first",
         "model_from_yaml": "use `model_from_json` or `load_model`",
     },
     "optimizers": {"TFOptimizer": "pass a torch optimizer to `compile`"},
@@ -170,13 +185,18 @@ GONE = {
         "HDF5Matrix": "open the file with h5py: its datasets go into `fit`",
         "OrderedEnqueuer": _READERS,
         "SequenceEnqueuer": _READERS,
+        "SidecarEvaluator": "evaluate in a callback, or load the files of `ModelCheckpoint` in another "
+        "process",
         "convert_all_kernels_in_model": "leave it out, files of Theano are turned when they are read",
         "multi_gpu_model": "start the script with `torchrun --nproc_per_node=N`: `fit` uses all GPUs",
         "print_summary": "call `model.summary()`",
+        "warmstart_embedding_matrix": "copy the rows of the words that stay into a new matrix for "
+        "`Embedding(weights=[matrix])`",
         "to_ordinal": "write `(np.arange(num_classes - 1) < y[..., None]).astype('float32')`",
     },
 }
 MODULES = {
+    "applications": {"regnet": "applications", "resnet_rs": "applications"},
     "engine": {
         "base_layer": "layers",
         "input_layer": "layers",
@@ -198,7 +218,12 @@ MODULES = {
         "wrappers": "layers",
     },
     "layers.experimental": {"preprocessing": "layers"},
-    "utils": {"io_utils": "utils", "multi_gpu_utils": "utils", "training_utils": "utils"},
+    "utils": {
+        "io_utils": "utils",
+        "sidecar_evaluator": "utils",
+        "multi_gpu_utils": "utils",
+        "training_utils": "utils",
+    },
 }
 GONE_ATTRIBUTES = {
     "W": "read `kernel`",
