@@ -191,6 +191,18 @@ def test_loops_call_it_from_the_second_batch_of_a_training_on(monkeypatch):
     assert called == [1]  # the first look at a training has a hook on the model
 
 
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32], ids=["as declared", "another dtype"])
+def test_integer_inputs_go_the_quick_way(monkeypatch, dtype):
+    layers_of_words = [layers.Embedding(9, 3), layers.LSTM(2)]
+    model = keras.Sequential([keras.Input((4,), dtype="int64"), *layers_of_words]).eval()
+    rows = torch.arange(8, dtype=dtype).reshape(2, 4)
+    expected, call = model(rows), forward_of(model)
+    called, forward = [], keras.Sequential.forward
+    monkeypatch.setattr(keras.Sequential, "forward", lambda *args: called.append(1) or forward(*args))
+    torch.testing.assert_close(call(rows), expected, rtol=0, atol=0)
+    assert bool(called) == (dtype is torch.int32)
+
+
 def test_autocast_and_masks_are_left_to_the_model():
     model = stack()
     with torch.autocast("cpu", torch.bfloat16):

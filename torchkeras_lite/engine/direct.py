@@ -102,7 +102,8 @@ class DirectGraph:
         spec = model.input_spec
         if (
             type(x) is torch.Tensor
-            and x.dtype is model._input_dtypes[0] is model._compute
+            and x.dtype is model._input_dtypes[0]
+            and (x.dtype is model._compute or not (model.casts_integers or x.dtype.is_floating_point))
             and x.ndim == model._input_ndims[0]
             and (spec is None or spec.accepts(x.shape))
             and self.hooks == RemovableHandle.next_id
