@@ -5,6 +5,7 @@ import math
 import numpy as np
 import torch
 
+from torchkeras_lite.base.device import build_on
 from torchkeras_lite.base.dtypes import standardize_dtype, widened
 from torchkeras_lite.engine.keras_tensor import KerasTensor, is_symbolic
 from torchkeras_lite.engine.operation import operation
@@ -180,7 +181,8 @@ def _repeat_spec(x, repeats, axis=None):
     """Return the spec, for which one number for each place along an axis of unknown size cannot be tried."""
     size = math.prod(x.shape) if axis is None and None not in x.shape else None
     size = size if axis is None else x.shape[checked_axis(x, axis)]
-    counts = None if is_symbolic(repeats) else np.asarray(as_tensor(repeats).cpu()).reshape(-1)
+    with build_on(torch.device("cpu")):  # files are read on the meta device, which keeps no numbers
+        counts = None if is_symbolic(repeats) else np.asarray(as_tensor(repeats).cpu()).reshape(-1)
     if counts is not None and size is not None and counts.size not in (1, size):
         raise ValueError(
             f"`repeats` must be one number or one for each of the {size} places along axis {axis}, got "
