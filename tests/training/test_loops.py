@@ -531,3 +531,29 @@ def test_a_model_without_an_optimizer_evaluates_and_says_what_training_needs(tmp
         model.compile(optimizer=None, loss="mse", lr_scheduler=torch.optim.lr_scheduler.ConstantLR)
     model.save(tmp_path / "model.keras")
     assert tkl.saving.load_model(tmp_path / "model.keras").optimizer is None
+
+
+@pytest.mark.parametrize("kind", ["evaluate", "predict"])
+def test_a_callback_can_end_an_evaluation_and_the_next_one_starts_anew(kind):
+    def batches_of(package):
+        name, attribute = (
+            ("test", "stop_evaluating") if kind == "evaluate" else ("predict", "stop_predicting")
+        )
+        seen = []
+
+        def count(self, batch, logs=None):
+            seen.append(batch)
+            if len(seen) == 2:
+                setattr(self.model, attribute, True)
+
+        callback = type("Stopper", (package.callbacks.Callback,), {f"on_{name}_batch_end": count})()
+        model = package.Sequential([package.Input((3,)), package.layers.Dense(1)])
+        model.compile(loss="mse")
+        x = np.ones((8, 3), "float32")
+        run = model.evaluate if kind == "evaluate" else model.predict
+        args = (x, x[:, :1]) if kind == "evaluate" else (x,)
+        for _ in range(2):
+            run(*args, batch_size=2, verbose=0, callbacks=[callback])
+        return seen
+
+    assert batches_of(tkl) == batches_of(keras) == [0, 1, 0, 1, 2, 3]

@@ -95,6 +95,7 @@ def evaluate_batches(model, batches, callbacks, most=None):
     """Run `evaluate` on batches and return its logs."""
     step = testing_step(model)
     batch, returned, count, told = None, None, 0, 0
+    model.stop_evaluating = False
     callbacks.on_test_begin()
     model.reset_metrics()  # after the hooks, which may still read the logs of the last training batch
     hooks = callbacks.has_test_batch_hooks
@@ -110,7 +111,7 @@ def evaluate_batches(model, batches, callbacks, most=None):
                     told = count
                     logs = lambda returned=returned: read_logs(model, returned, running=True)
                     callbacks.on_test_batch_end(count - 1, logs)
-                if count == most or getattr(model, "stop_evaluating", False):
+                if count == most or model.stop_evaluating:
                     break
         except (IndexError, RuntimeError) as error:
             failures.explain(model, batch, error)
@@ -212,6 +213,7 @@ def predict_batches(model, batches, callbacks, most=None):
     forward = forward_of(model) if own is None else None
     collected = Collected if model.team is None else model.team.collected
     batch, outputs, results, count, told = None, None, None, 0, 0
+    model.stop_predicting = False
     callbacks.on_predict_begin()
     hooks = callbacks.has_predict_batch_hooks
     batches.begin_epoch()
@@ -227,7 +229,7 @@ def predict_batches(model, batches, callbacks, most=None):
                 if hooks and not callbacks.can_wait("predict"):
                     told = count
                     callbacks.on_predict_batch_end(count - 1, {"outputs": outputs})
-                if count == most or getattr(model, "stop_predicting", False):
+                if count == most or model.stop_predicting:
                     break
         except (IndexError, RuntimeError) as error:
             failures.explain(model, batch, error)

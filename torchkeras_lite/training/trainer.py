@@ -32,6 +32,8 @@ class Trainer:
     loss = None
     history = None
     stop_training = False
+    stop_evaluating = False
+    stop_predicting = False
     compiled = False
     compiled_loss = None
     compiled_metrics = None
