@@ -12,7 +12,7 @@ from torch import nn
 
 import torchkeras_lite as tkl
 from torchkeras_lite import layers, metrics, optimizers
-from torchkeras_lite.training import compiled_step, cuda_graph, steps
+from torchkeras_lite.training import compiled_step, cuda_graph, steps, tracing
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(70, 6)).astype("float32")
@@ -463,3 +463,20 @@ def test_steps_of_ours_are_compiled_and_calls_stay_eager(always):
     assert isinstance(compiled_step.compiled_step(model, "train").eager, steps.TrainStep)
     assert compiled_step.compiled_step(dense(), "train") is None
     assert isinstance(nn.Module.__call__(model, torch.tensor(X)), torch.Tensor)
+
+
+def test_graphs_over_images_move_axes_once(always, monkeypatch):
+    moved, compile_graph = [], tracing.compile_graph
+
+    def counting(graph, *rest):
+        moved.append(sum(node.target is torch.ops.aten.permute.default for node in graph.graph.nodes))
+        return compile_graph(graph, *rest)
+
+    monkeypatch.setattr(tracing, "compile_graph", counting)
+    blocks = [(layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU()) for _ in range(3)]
+    parts = [layer for block in blocks for layer in block]
+    model = tkl.Sequential([tkl.Input((8, 8, 3)), *parts, layers.GlobalAveragePooling2D()])
+    model.compile("adam", "mse", jit_compile=TRACED)
+    model.fit(np.ones((32, 8, 8, 3), "float32"), np.ones((32, 4), "float32"), batch_size=8, verbose=0)
+    assert moved
+    assert max(moved) <= 3

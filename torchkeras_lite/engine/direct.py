@@ -7,6 +7,7 @@ at what can have changed.
 
 import torch
 from torch import fx
+from torch._subclasses import FakeTensor
 from torch.utils.hooks import RemovableHandle
 
 from torchkeras_lite.base import dtypes
@@ -101,7 +102,7 @@ class DirectGraph:
         model = self.model
         spec = model.input_spec
         if (
-            type(x) is torch.Tensor
+            (type(x) is torch.Tensor or type(x) is FakeTensor)  # the latter while a step is traced
             and x.dtype is model._input_dtypes[0]
             and (x.dtype is model._compute or not (model.casts_integers or x.dtype.is_floating_point))
             and x.ndim == model._input_ndims[0]

@@ -3,6 +3,7 @@
 import torch
 
 from torchkeras_lite.base import nested
+from torchkeras_lite.engine.direct import forward_of
 from torchkeras_lite.engine.masking import attach_mask, get_mask
 from torchkeras_lite.training import steps, tracing
 from torchkeras_lite.training.cuda_graph import CudaGraph
@@ -24,6 +25,7 @@ class Graph:
     def __init__(self, step, batch, numbers=()):
         self.numbers = list(numbers)
         self.follow(step)
+        self.forward = forward_of(self.model)
         state, layout, inputs = self.state, Flattened(batch), self._inputs(batch)
         ends = (len(state.fixed), len(state.fixed) + len(self.numbers))
         ends = (*ends, ends[1] + len(state.variables))
@@ -71,7 +73,7 @@ class PredictGraph(Graph):
 
     def compute(self, places, slots, numbers, batch):
         """Compute what is traced."""
-        return self.model(batch[0])
+        return self.forward(batch[0])
 
     def __call__(self, *batch):
         """Return the outputs."""
@@ -102,7 +104,7 @@ class TestGraph(Graph):
     def loss(self, x, y, sample_weight):
         """Return the outputs and the loss."""
         eager, model = self.eager, self.model
-        y_pred = model(x)
+        y_pred = self.forward(x)
         if eager.custom_loss:
             return y_pred, steps.call_compute_loss(model, x, y, y_pred, sample_weight, training=self.training)
         return y_pred, eager.total_loss(y, y_pred, sample_weight)
