@@ -210,9 +210,11 @@ def memory():
 def start(less, more, rounds=5):
     """Return how many seconds more a process takes for `more` than for `less`."""
 
+    keeps_bytecode = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+
     def seconds(code):
         begin = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], check=True)
+        subprocess.run([sys.executable, "-c", code], check=True, env=keeps_bytecode)
         return time.perf_counter() - begin
 
     seconds(more)

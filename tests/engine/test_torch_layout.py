@@ -64,6 +64,23 @@ def volumes():
     return keras.Model(inputs, layers.GlobalMaxPooling3D()(layers.Conv3D(2, 2)(x)))
 
 
+def there_and_back():
+    inputs = images(8, 8)
+    x = layers.SeparableConv2D(4, 3, padding="same", activation="relu", depth_multiplier=2)(inputs)
+    x = layers.DepthwiseConv2D(3, 2, padding="same")(x)
+    x = layers.Conv2DTranspose(4, 3, 2, padding="same", activation="relu")(layers.BatchNormalization()(x))
+    y = layers.Conv2DTranspose(4, 2, 1, padding="same")(x)
+    x = layers.Concatenate()([layers.Conv2DTranspose(3, 4, 1, padding="same", activation="gelu")(y), x])
+    return keras.Model(inputs, layers.SeparableConv2D(2, 2, 2, padding="same")(x))
+
+
+def sequences_there_and_back():
+    inputs = images(8)
+    x = layers.SeparableConv1D(4, 3, padding="same", activation="relu")(inputs)
+    x = layers.Conv1DTranspose(4, 3, 2, padding="same")(layers.DepthwiseConv1D(2, 2, padding="same")(x))
+    return keras.Model(inputs, layers.Conv1DTranspose(2, 2, 1, padding="same", activation="tanh")(x))
+
+
 def of_one_channel():
     inputs = images(6, 6, channels=1)
     x = layers.Conv2D(1, 3, 2, padding="same", activation="relu")(inputs)
@@ -105,6 +122,8 @@ MODELS = [
     over_channels,
     sequences,
     volumes,
+    there_and_back,
+    sequences_there_and_back,
     of_one_channel,
     shared,
     channels_first,

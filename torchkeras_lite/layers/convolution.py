@@ -74,6 +74,23 @@ class ConvolutionLayer(SpatialLayer):
         self.input_spec = InputSpec(min_ndim=rank, max_ndim=rank, axes={self.channel_axis: channels})
         return channels
 
+    def layout_call(self, convolve):
+        """Return the `TorchLayoutCall` of `convolve` and the activation, `None` where that may mix channels.
+
+        Args:
+            convolve: Function of a tensor of shape (batch, channels, ...).
+        """
+        activation = self.activation
+        if not self.channels_last or not is_pointwise(activation):
+            return None
+
+        def compute(x):
+            if self.activation is not activation:
+                return in_user_layout(self.forward, x)
+            return activation(convolve(x))
+
+        return TorchLayoutCall(compute, self.rank + 2)
+
 
 class PaddedConvolution(ConvolutionLayer):
     """A convolution that does not enlarge its input, with the padding that torch's modules lack.
@@ -106,8 +123,10 @@ class PaddedConvolution(ConvolutionLayer):
         pads = self._pads_for(self.spatial_sizes(inputs.shape))
         return F.pad(inputs, pads) if pads else inputs
 
-    def pad_in_torch_layout(self, x):
+    def padded(self, x):
         """Return `x` of shape (batch, channels, ...) with these zeros, in the memory format that it has."""
+        if not self.pads_apart:
+            return x
         if self.rank == 1:  # which has no such format
             return in_user_layout(self.pad, x)
         pads = self._pads_for(x.shape[2:])
@@ -256,16 +275,8 @@ class Convolution(LowRankLayer, PaddedConvolution):
 
     def torch_layout_call(self):
         """Return how the layer computes in torch's layout, where the activation allows it."""
-        modules, activation = self._modules, self.activation
-        if not self.channels_last or not is_pointwise(activation):
-            return None
-
-        def convolve(x):
-            if self.activation is not activation:
-                return in_user_layout(self.forward, x)
-            return activation(modules["conv"](self.pad_in_torch_layout(x) if self.pads_apart else x))
-
-        return TorchLayoutCall(convolve, self.rank + 2)
+        modules = self._modules
+        return self.layout_call(lambda x: modules["conv"](self.padded(x)))
 
 
 def kernel_axes(rank):

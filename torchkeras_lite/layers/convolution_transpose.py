@@ -1,6 +1,7 @@
 """Transposed convolutions: the gradient of a convolution, used forward to make its input larger."""
 
 from torchkeras_lite.base.checks import describe
+from torchkeras_lite.engine.torch_layout import in_user_layout
 from torchkeras_lite.engine.weights import WeightSpec
 from torchkeras_lite.layers.convolution import ConvolutionLayer, kernel_axes
 from torchkeras_lite.layers.spatial_arguments import count, refuse_strided_dilation, sizes
@@ -128,6 +129,16 @@ class ConvolutionTranspose(ConvolutionLayer):
         if self.crops_end:  # in the user's layout, so that the gradient is in it too
             outputs = outputs[self._kept]
         return self.activation(outputs)
+
+    def torch_layout_call(self):
+        """Return how the layer computes in torch's layout, where the activation allows it."""
+        modules, kept = self._modules, self._kept
+
+        def convolve(x):
+            y = modules["conv"](x)
+            return in_user_layout(lambda outputs: outputs[kept], y) if self.crops_end else y
+
+        return self.layout_call(convolve)
 
 
 class Conv1DTranspose(ConvolutionTranspose):

@@ -136,6 +136,11 @@ class DepthwiseConvolution(PaddedConvolution):
             inputs = self.pad(inputs)
         return self.activation(self.as_user_layout(self.conv(self.as_torch_layout(inputs))))
 
+    def torch_layout_call(self):
+        """Return how the layer computes in torch's layout, where the activation allows it."""
+        modules = self._modules
+        return self.layout_call(lambda x: modules["conv"](self.padded(x)))
+
 
 class DepthwiseConv1D(DepthwiseConvolution):
     """Convolution of each channel of sequences by itself. Wraps `torch.nn.Conv1d` as `self.conv`.

@@ -119,6 +119,11 @@ class SeparableConvolution(PaddedConvolution):
             self.as_user_layout(self.pointwise(self.depthwise(self.as_torch_layout(inputs))))
         )
 
+    def torch_layout_call(self):
+        """Return how the layer computes in torch's layout, where the activation allows it."""
+        modules = self._modules
+        return self.layout_call(lambda x: modules["pointwise"](modules["depthwise"](self.padded(x))))
+
 
 class SeparableConv1D(SeparableConvolution):
     """Separable convolution over sequences.
