@@ -366,11 +366,17 @@ model.fit(torch.utils.data.DataLoader(Rows(), batch_size=10, num_workers=1), ver
 
 
 @pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
-def test_a_worker_s_death_is_told_wherever_torch_raises_it(method):
+@pytest.mark.parametrize("explained", [False, True])
+def test_a_worker_s_death_is_told_wherever_torch_raises_it(method, explained):
     class Dies(Listed):
         def __iter__(self):
             yield self.batches[0]
-            raise RuntimeError("DataLoader worker (pid 12) is killed by signal: Killed. ")
+            try:
+                raise RuntimeError("DataLoader worker (pid 12) is killed by signal: Killed. ")
+            except RuntimeError as error:
+                if explained:
+                    raise ValueError("a layer cannot be called") from error
+                raise
 
     with pytest.raises(RuntimeError, match=DIED):
         getattr(model_of(), method)(Dies(parts(X, Y)), verbose=0)

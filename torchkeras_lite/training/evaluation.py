@@ -167,7 +167,7 @@ def evaluate(
         ensure_built(model, batches)
         callbacks = callbacks_for(model, callbacks, verbose, batches, steps)
         logs = evaluate_batches(model, batches, callbacks, steps)
-    except RuntimeError as error:
+    except Exception as error:
         explain_dead_worker(error)
         raise
     finally:
@@ -197,7 +197,7 @@ def predict(model, x, batch_size=None, verbose="auto", steps=None, callbacks=Non
         ensure_built(model, batches)
         callbacks = callbacks_for(model, callbacks, verbose, batches, steps)
         results = predict_batches(model, batches, callbacks, steps)
-    except RuntimeError as error:
+    except Exception as error:
         explain_dead_worker(error)
         raise
     finally:

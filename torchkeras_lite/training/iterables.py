@@ -136,14 +136,16 @@ def close_stream(stream):
 
 
 def explain_dead_worker(error):
-    """Raise a clear error where `error` says that a worker of a `DataLoader` died.
+    """Raise a clear error where `error`, or one that it came from, says that a worker of a `DataLoader` died.
 
-    torch raises it from a signal, so it can come out of any line.
+    torch raises it from a signal, so it can come out of any line, also of one that explains other errors.
     """
-    said = str(error)
-    if said.startswith("DataLoader worker"):
+    origin = error
+    while origin is not None and not str(origin).startswith("DataLoader worker"):
+        origin = origin.__cause__ or origin.__context__
+    if origin is not None:
         raise RuntimeError(
-            f"A worker process of the DataLoader died ({said.rstrip('. ')}): it was out of memory, or the "
-            "dataset's code ended the process. Lower `num_workers` or the size of batches; with "
+            f"A worker process of the DataLoader died ({str(origin).rstrip('. ')}): it was out of memory, or "
+            "the dataset's code ended the process. Lower `num_workers` or the size of batches; with "
             "`num_workers=0` the batches are made in this process, where the cause can be seen."
         ) from error

@@ -103,7 +103,7 @@ def fit(
             point = model.__dict__["training_point"] = TrainingPoint(model, batches, callbacks, team)
             batches = point.batches
         run_epochs(model, batches, validation, callbacks, epochs, steps_per_epoch, verbose, point)
-    except RuntimeError as error:
+    except Exception as error:
         explain_dead_worker(error)
         raise
     finally:
