@@ -1,5 +1,6 @@
 """The oracle is real Keras on torch, in the same process."""
 
+import gc
 import os
 
 os.environ["KERAS_BACKEND"] = "torch"
@@ -10,6 +11,12 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+def pytest_collection_finish(session):
+    """Leave the tests themselves out of every later search for unreachable objects: they are many."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

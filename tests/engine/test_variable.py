@@ -18,7 +18,7 @@ from torchkeras_lite.optimizers import SGD, Adam
 
 @pytest.fixture(autouse=True)
 def _fresh_names():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
 
 
 VALUES = [

@@ -296,7 +296,7 @@ def facts(model):
 def test_graph_is_keras_s(make):
     models = []
     for k in (OURS, KERAS):
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         naming.reset_names()
         models.append(make(k))
     ours, theirs = models

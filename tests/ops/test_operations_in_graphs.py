@@ -58,8 +58,8 @@ def plain(config):
 
 @pytest.fixture
 def pair():
-    keras.utils.clear_session()
-    return tk.utils.clear_session() or many_operations(tk), many_operations(keras)
+    keras.utils.clear_session(free_memory=False)
+    return tk.utils.clear_session(free_memory=False) or many_operations(tk), many_operations(keras)
 
 
 def test_configs_are_kerass(pair):

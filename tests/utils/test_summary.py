@@ -46,7 +46,7 @@ from utils.summary_models import (
 @pytest.fixture(autouse=True)
 def _fresh_names_and_a_wide_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
 
 
 def text_of(model, **options):
