@@ -480,3 +480,27 @@ def test_graphs_over_images_move_axes_once(always, monkeypatch):
     model.fit(np.ones((32, 8, 8, 3), "float32"), np.ones((32, 4), "float32"), batch_size=8, verbose=0)
     assert moved
     assert max(moved) <= 3
+
+
+@pytest.mark.parametrize(("few", "fails"), [(1000, False), (1, False), (1, True)])
+def test_long_graphs_are_called_from_c(few, fails, always, monkeypatch):
+    asked = []
+
+    def compiled(graph, inputs, options):
+        asked.append(options.get("cpp_wrapper", False))
+        if fails and asked[-1]:
+            raise NotImplementedError("no such operation in C++")
+        return graph
+
+    monkeypatch.setattr(tracing, "FEW_OPERATIONS", few)
+    monkeypatch.setattr(torch._inductor, "compile", compiled)
+    ours = seeded(dense)
+    history, *_ = run(ours, True, X, Y, {})
+    expected, *_ = run(seeded(dense), False, X, Y, {})
+    np.testing.assert_allclose(history["loss"], expected["loss"], rtol=1e-5)
+    first = [False] if few > 1 else [True, False] if fails else [True]
+    assert asked[: len(first)] == first
+    given = {"options": {"cpp_wrapper": False}}
+    asked.clear()
+    run(seeded(dense), given, X, Y, {})
+    assert not any(asked)

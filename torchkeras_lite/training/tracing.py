@@ -18,6 +18,7 @@ from torchkeras_lite.metrics.state import MetricVariable
 from torchkeras_lite.random import SeedGenerator
 from torchkeras_lite.random.state import random_state, restore_random_state
 
+FEW_OPERATIONS = 1000  # in a longer graph it counts how the kernels are called
 MOST_OPERATIONS = 6000  # a longer graph, as of a loop over hundreds of steps, takes inductor many minutes
 OWN_NUMBERS = "a layer with a seed draws random numbers from a generator of its own"
 
@@ -298,11 +299,24 @@ def compile_graph(graph, inputs, options):
         with torch.no_grad(), tracing(TracingContext(mode)), warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # torch's own, when it imports inductor
             if backend == "inductor":
-                return torch._inductor.compile(graph, inputs, options=inductor_options(options))
+                return _by_inductor(graph, inputs, inductor_options(options))
             found = torch._dynamo.lookup_backend(backend) if isinstance(backend, str) else backend
             return found(graph, inputs)
     except Exception as error:
         raise NotTraceableError(f"torch cannot compile it ({first_line(error)})") from error
+
+
+def _by_inductor(graph, inputs, settings):
+    """Return the graph compiled by inductor: of many small operations, as of a loop over steps, all in C++.
+
+    What calls the kernels is Python otherwise, and takes as long as such operations.
+    """
+    operations = sum(node.op == "call_function" for node in graph.graph.nodes)
+    on_cpu = all(tensor.device.type == "cpu" for tensor in inputs)
+    if operations > FEW_OPERATIONS and on_cpu and "cpp_wrapper" not in settings:
+        with contextlib.suppress(Exception):  # what is in the way there may not be in Python
+            return torch._inductor.compile(graph, inputs, options={**settings, "cpp_wrapper": True})
+    return torch._inductor.compile(graph, inputs, options=settings)
 
 
 def inductor_options(options):
