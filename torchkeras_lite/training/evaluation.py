@@ -95,7 +95,7 @@ def evaluate_batches(model, batches, callbacks, most=None):
     """Run `evaluate` on batches and return its logs."""
     step = testing_step(model)
     batch, returned, count, told = None, None, 0, 0
-    model.stop_evaluating = False
+    model.__dict__["stop_evaluating"] = False
     callbacks.on_test_begin()
     model.reset_metrics()  # after the hooks, which may still read the logs of the last training batch
     hooks = callbacks.has_test_batch_hooks
@@ -213,7 +213,7 @@ def predict_batches(model, batches, callbacks, most=None):
     forward = forward_of(model) if own is None else None
     collected = Collected if model.team is None else model.team.collected
     batch, outputs, results, count, told = None, None, None, 0, 0
-    model.stop_predicting = False
+    model.__dict__["stop_predicting"] = False  # torch looks at what is set: a tenth of a row's time
     callbacks.on_predict_begin()
     hooks = callbacks.has_predict_batch_hooks
     batches.begin_epoch()
