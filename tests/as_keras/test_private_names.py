@@ -108,7 +108,7 @@ def test_shapes_of_an_inner_model_with_named_inputs_are_those_that_it_was_made_w
             self.table = self.add_weight((10, 4), name="table")
 
         def call(self, x):
-            return self.table.value[None, : x.shape[1]].expand(x.shape[0], -1, -1)
+            return self.table.value[None, : x.shape[1]] + x.to(torch.float32)[..., None]  # 10 places at most
 
         def compute_output_shape(self, shape):
             return (*shape, 4)

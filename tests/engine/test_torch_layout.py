@@ -71,7 +71,7 @@ def there_and_back():
     x = layers.Conv2DTranspose(4, 3, 2, padding="same", activation="relu")(layers.BatchNormalization()(x))
     y = layers.Conv2DTranspose(4, 2, 1, padding="same")(x)
     x = layers.Concatenate()([layers.Conv2DTranspose(3, 4, 1, padding="same", activation="gelu")(y), x])
-    return keras.Model(inputs, layers.SeparableConv2D(2, 2, 2, padding="same")(x))
+    return keras.Model(inputs, layers.SeparableConv2D(2, 3, 2, padding="same")(x))
 
 
 def sequences_there_and_back():

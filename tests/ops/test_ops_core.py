@@ -359,7 +359,13 @@ def test_sizes_that_are_unknown_while_torch_exports():
     layer, x = Scale(), torch.randn(2, 5, 3)
     expected = layer(x)
     dynamic = {"x": {1: torch.export.Dim("steps")}}
-    exported = torch.export.export(layer, (x,), dynamic_shapes=dynamic).module()
+    program = torch.export.export(layer, (x,), dynamic_shapes=dynamic)
+    size = next(node.meta["val"].shape[1] for node in program.graph.nodes if node.name == "x")
+    for given in (size, [size, 2], [[size]], torch.sym_float(size)):
+        found = ops.convert_to_tensor(given)
+        assert found.dtype is (torch.float32 if isinstance(given, torch.SymFloat) else torch.int64)
+        assert found.flatten()[0].item() == 5
+    exported = program.module()
     torch.testing.assert_close(exported(x), expected)
     longer = torch.randn(2, 7, 3)
     torch.testing.assert_close(exported(longer), layer(longer))
